@@ -1,0 +1,161 @@
+"""The environment's end of the graph: one command out, the observation after it in."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rclpy.executors import Executor
+from rclpy.node import Node
+
+from hil_serl_ros.msg import Observation, Reward, RobotCommand
+from hil_serl_ros.ros import qos
+from hil_serl_ros.ros.convert import nanoseconds
+from hil_serl_ros.srv import ResetWorld
+
+T = TypeVar("T")
+KEPT = 16
+SLACK_NS = 1_000_000  # stamps are whole physics steps; a period is never missed by a rounding
+
+
+class LinkLost(RuntimeError):
+    """A peer did not answer in time; the message names what is missing."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What came of a command: as executed, the observation a period later, and its reward."""
+
+    executed: RobotCommand
+    observation: Observation
+    reward: Reward
+
+
+class RobotLink:
+    """Publishes commands and waits for what they lead to, spinning the executor meanwhile.
+
+    Args:
+        node: whose topics these are.
+        executor: has the node; nobody else may spin it.
+        lockstep: the robot's clock.
+        patience: wall time after which a missing answer is an error, s.
+        resend: wall time after which an unanswered command is sent again (it is idempotent), s.
+    """
+
+    def __init__(
+        self, node: Node, executor: Executor, *, lockstep: bool, patience: float = 20.0, resend: float = 1.0
+    ) -> None:
+        self.node = node
+        self.lockstep = lockstep
+        self.observation: Observation | None = None
+        self.resent = 0
+        self._executor = executor
+        self._patience = patience
+        self._resend = resend
+        self._executed: RobotCommand | None = None
+        self._rewards: OrderedDict[int, Reward] = OrderedDict()
+        state = qos.receive_state(lockstep=lockstep)
+        self._commands = node.create_publisher(RobotCommand, "command", qos.COMMAND)
+        node.create_subscription(RobotCommand, "command_executed", self._on_executed, qos.COMMAND)
+        node.create_subscription(Observation, "observation", self._on_observation, state)
+        node.create_subscription(Reward, "reward", self._on_reward, state)
+        self._reset = node.create_client(ResetWorld, "reset_world")
+
+    # -------------------- callbacks --------------------
+    def _on_executed(self, message: RobotCommand) -> None:
+        self._executed = message
+
+    def _on_observation(self, message: Observation) -> None:
+        self.observation = message
+
+    def _on_reward(self, message: Reward) -> None:
+        self._rewards[nanoseconds(message.header.stamp)] = message
+        while len(self._rewards) > KEPT:
+            self._rewards.popitem(last=False)
+
+    # -------------------- waiting --------------------
+    def spin_once(self, seconds: float) -> None:
+        """Serve callbacks for at most ``seconds``."""
+        self._executor.spin_once(timeout_sec=seconds)
+
+    def wait(self, ready: Callable[[], T | None], missing: str, again: Callable[[], None] | None = None) -> T:
+        """Spin until ``ready`` returns something, and return that; call ``again`` now and then meanwhile.
+
+        Raises:
+            LinkLost: nothing came in time; the message names ``missing``.
+        """
+        started = sent = time.monotonic()
+        while (found := ready()) is None:
+            self.spin_once(0.05)
+            now = time.monotonic()
+            if now - started > self._patience:
+                raise LinkLost(f"no {missing} for {self._patience:.0f} s")
+            if again is not None and now - sent > self._resend:
+                sent = now
+                self.resent += 1
+                again()
+        return found
+
+    # -------------------- robot --------------------
+    def reset(self, seed: int) -> tuple[Observation, ResetWorld.Response]:
+        """Reset the world and return the first observation of the new epoch with the robot's answer.
+
+        Raises:
+            LinkLost: the robot is not there, refused, or was not observed after the reset.
+        """
+        self.wait(lambda: self._reset.service_is_ready() or None, "service reset_world (the robot's node)")
+        future = self._reset.call_async(ResetWorld.Request(seed=seed))
+        answer = self.wait(lambda: future.result() if future.done() else None, "answer of reset_world")
+        if not answer.success:
+            raise LinkLost(f"the robot refused to reset: {answer.message}")
+        status = answer.status
+
+        def observed() -> Observation | None:
+            seen = self.observation
+            return seen if seen is not None and seen.epoch == status.epoch else None
+
+        # A late joiner missed the state: the command that was executed last asks for it again.
+        again = RobotCommand(header=status.header, sequence=status.sequence, epoch=status.epoch)
+        again.target, again.gripper = status.target, status.gripper
+        return self.wait(observed, "observation after the reset", lambda: self._commands.publish(again)), answer
+
+    def exchange(self, command: RobotCommand, period: float) -> Arrived:
+        """Send ``command`` and wait one ``period`` (s) for the observation that contains its effect, and its reward.
+
+        A reward that is late holds the step; it is never taken for 0.
+
+        Raises:
+            LinkLost: an answer is missing for too long.
+        """
+        before = nanoseconds(command.header.stamp)
+        due = before + round(period * 1e9) - SLACK_NS
+        self._commands.publish(command)
+
+        def executed() -> RobotCommand | None:
+            answer = self._executed
+            same = answer is not None and (answer.epoch, answer.sequence) == (command.epoch, command.sequence)
+            return answer if same else None
+
+        def observed() -> Observation | None:
+            seen = self.observation
+            if seen is None or seen.epoch != command.epoch or nanoseconds(seen.header.stamp) < due:
+                return None
+            return seen if seen.sequence >= command.sequence else None
+
+        def again() -> None:
+            self._commands.publish(command)
+
+        answer = self.wait(executed, "answer of safety", again)
+        observation = self.wait(observed, "observation (nodes robot and state)", again)
+        stamp = nanoseconds(observation.header.stamp)
+        reward = self.wait(lambda: self._reward_for(stamp), "reward of the observation", again)
+        return Arrived(answer, observation, reward)
+
+    def _reward_for(self, stamp: int) -> Reward | None:
+        if self.lockstep:
+            return self._rewards.get(stamp)
+        # A dropped sample is covered by the next one.
+        return next((reward for when, reward in self._rewards.items() if when >= stamp), None)

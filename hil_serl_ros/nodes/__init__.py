@@ -1,0 +1,1 @@
+"""ROS nodes, one thin file each: parameters, state, interfaces, callbacks."""
