@@ -1,0 +1,93 @@
+"""The losses of SAC with a gripper head: pure functions of tensors, compiled from outside."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hil_serl_ros.learning import networks
+from hil_serl_ros.learning.networks import Params, Shape
+
+
+class Batch(NamedTuple):
+    """B transitions. Observations are normalised float32 [B, elements] by feature name."""
+
+    observation: dict[str, Tensor]
+    next_observation: dict[str, Tensor]
+    action: Tensor  # [B, A] in [-1, 1]
+    gripper: Tensor  # [B] int64 class
+    reward: Tensor  # [B]
+    terminated: Tensor  # [B] 1.0: no value after this step; a time limit is 0.0
+    penalty: Tensor  # [B] <= 0, for a change of the gripper's state
+
+
+class CriticLosses(NamedTuple):
+    """Scalars of a critic step; ``total`` is what the gradient is of."""
+
+    total: Tensor
+    critic: Tensor
+    gripper: Tensor
+    value: Tensor
+
+
+class ActorLosses(NamedTuple):
+    """Scalars of an actor step; ``total`` is what the gradient is of."""
+
+    total: Tensor
+    actor: Tensor
+    temperature: Tensor
+    entropy: Tensor
+
+
+@torch.no_grad()
+def targets(
+    trunk: Params, target: Params, actor: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
+    discount: float, backup_entropy: bool,
+) -> tuple[Tensor, Tensor]:
+    """Bellman targets [B] of the critics and of the gripper critic (double DQN), by networks that lag."""
+    live = networks.encode(trunk, batch.next_observation, shape)
+    action, log_prob = networks.squash(*networks.actor(actor, live, shape), noise)
+    best = networks.gripper(trunk, live, shape).argmax(-1, keepdim=True)
+    lagging = networks.encode(target, batch.next_observation, shape)
+    hidden = networks.hidden_heads(target, lagging, action, shape, 0, shape.heads)
+    value = networks.q_values(target, hidden[: shape.critics]).amin(0)
+    gripper = networks.gripper_values(target, hidden[shape.critics]).gather(1, best).squeeze(1)
+    if backup_entropy:
+        value = value - log_alpha.exp() * log_prob
+    future = discount * (1 - batch.terminated)
+    return batch.reward + future * value, batch.reward + batch.penalty + future * gripper
+
+
+def critic_losses(
+    trunk: Params, target: Params, actor: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
+    discount: float, backup_entropy: bool,
+) -> CriticLosses:
+    """Squared Bellman errors: the sum over critics of each one's mean, and the gripper critic's mean."""
+    wanted, wanted_gripper = targets(
+        trunk, target, actor, log_alpha, batch, noise, shape, discount, backup_entropy
+    )
+    features = networks.encode(trunk, batch.observation, shape)
+    hidden = networks.hidden_heads(trunk, features, batch.action, shape, 0, shape.heads)
+    q = networks.q_values(trunk, hidden[: shape.critics])
+    taken = networks.gripper_values(trunk, hidden[shape.critics]).gather(1, batch.gripper.unsqueeze(1)).squeeze(1)
+    critic = (q - wanted).square().mean(1).sum()
+    gripper = F.mse_loss(taken, wanted_gripper)
+    return CriticLosses(critic + gripper, critic.detach(), gripper.detach(), q.detach().mean())
+
+
+def actor_losses(
+    actor: Params, trunk: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
+    target_entropy: float, minimum: bool,
+) -> ActorLosses:
+    """SAC's actor loss, the encoder held fixed, and the temperature's loss from the same log densities."""
+    with torch.no_grad():
+        features = networks.encode(trunk, batch.observation, shape)
+    action, log_prob = networks.squash(*networks.actor(actor, features, shape), noise)
+    q = networks.critics(trunk, features, action, shape)
+    value = q.amin(0) if minimum else q.mean(0)
+    loss = (log_alpha.detach().exp() * log_prob - value).mean()
+    temperature = (-log_alpha.exp() * (log_prob.detach() + target_entropy)).mean()
+    return ActorLosses(loss + temperature, loss.detach(), temperature.detach(), -log_prob.detach().mean())

@@ -1,0 +1,56 @@
+"""The acting policy: one path for training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hil_serl_ros.learning import networks
+from hil_serl_ros.learning.layout import Layout
+from hil_serl_ros.learning.normalization import Normalizer
+from hil_serl_ros.learning.settings import LearnerSettings
+
+
+class Policy:
+    """Acts from raw observations with the newest weights.
+
+    The gripper takes the class of highest value, in training too, as in HIL-SERL: its exploration is the
+    operator's and the arm's.
+    """
+
+    def __init__(self, layout: Layout, settings: LearnerSettings, seed: int = 0) -> None:
+        self.layout = layout
+        self.shape = networks.shape_of(layout, settings)
+        self._normalizer = Normalizer(layout, torch.device("cpu"))
+        self._random = np.random.default_rng(seed)
+        self._trunk: Mapping[str, Tensor] = {}
+        self._actor: Mapping[str, Tensor] = {}
+
+    def use(self, trunk: Mapping[str, Tensor], actor: Mapping[str, Tensor]) -> None:
+        """Act with these tensors from the next call on; they are not copied."""
+        self._trunk, self._actor = trunk, actor
+
+    @torch.inference_mode()
+    def act(self, observation: Mapping[str, np.ndarray], deterministic: bool = False) -> np.ndarray:
+        """One action for one observation.
+
+        Args:
+            observation: float32 [elements] by feature name, in the robot's units.
+            deterministic: the mean action (evaluation) instead of a sample.
+
+        Returns:
+            float32 [A + 1]: each continuous element in [-1, 1], then the gripper class.
+        """
+        raw = {name: torch.from_numpy(observation[name]).unsqueeze(0) for name in self.layout.vectors}
+        features = networks.encode(self._trunk, self._normalizer(raw), self.shape)
+        mean, std = networks.actor(self._actor, features, self.shape)
+        if not deterministic:
+            noise = self._random.standard_normal(self.shape.actions, dtype=np.float32)
+            mean = mean + std * torch.from_numpy(noise)
+        action = np.empty(self.layout.action_size, np.float32)
+        action[:-1] = torch.tanh(mean)[0].numpy()
+        action[-1] = int(networks.gripper(self._trunk, features, self.shape).argmax())
+        return action
