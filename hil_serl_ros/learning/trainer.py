@@ -1,0 +1,80 @@
+"""Steps in, updates out, at the replay ratio: what the learner does apart from ROS."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+
+from hil_serl_ros.learning.layout import Layout
+from hil_serl_ros.learning.replay import Replay, Step
+from hil_serl_ros.learning.sac import SAC, Stats
+from hil_serl_ros.learning.settings import LearnerSettings
+
+RECENT = 50  # updates of the median time
+
+
+class Trainer:
+    """The replay, the algorithm and the counts that tie one to the other.
+
+    ``updates_per_step`` updates are owed for each training step after ``online_step_before_learning``;
+    demonstrations owe none.
+    """
+
+    def __init__(self, layout: Layout, settings: LearnerSettings) -> None:
+        self.layout = layout
+        self.settings = settings
+        self.replay = Replay(layout, settings)
+        self.sac = SAC(layout, settings)
+        self.transitions = 0  # steps taken in, demonstrations included, refused ones too
+        self.training_steps = 0  # those made while the policy acts
+        self.rejected = 0
+        self.stats: Stats | None = None
+        self.data_seconds = 0.0  # of the last update's batches
+        self._seconds: deque[float] = deque(maxlen=RECENT)
+
+    def add(self, step: Step) -> None:
+        """Take in one step.
+
+        Raises:
+            ValueError: it is malformed; it is counted, and not learned from.
+        """
+        self.transitions += 1
+        self.training_steps += not step.demonstration
+        try:
+            self.replay.add(step)
+        except ValueError:
+            self.rejected += 1
+            raise
+
+    @property
+    def owed(self) -> int:
+        """Updates that the replay ratio still asks for."""
+        after = self.training_steps - self.settings.online_step_before_learning
+        if after <= 0 or not self.replay.ready():
+            return 0
+        return max(0, after * self.settings.updates_per_step - self.sac.updates)
+
+    def update(self) -> Stats:
+        """Do one update."""
+        started = time.perf_counter()
+        self.data_seconds = 0.0
+        self.stats = self.sac.update(self._sample)
+        self._seconds.append(time.perf_counter() - started)
+        return self.stats
+
+    def _sample(self):  # noqa: ANN202 (the batch type is the algorithm's own)
+        started = time.perf_counter()
+        batch = self.replay.sample()
+        self.data_seconds += time.perf_counter() - started
+        return batch
+
+    @property
+    def update_seconds(self) -> float:
+        """Median wall time of one recent update, s; 0 before the first."""
+        return median(self._seconds) if self._seconds else 0.0
+
+    def warm_up(self) -> None:
+        """Compile the update before it is needed, on made-up data, without leaving a trace in the weights."""
+        # Done by the algorithm, which knows what it compiles.
+        self.sac.warm_up()

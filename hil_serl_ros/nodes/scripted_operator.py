@@ -1,0 +1,135 @@
+"""Node ``scripted_operator``: stands in for the person, in simulation, tests and benchmarks.
+
+It sees ground truth and speaks `sensor_msgs/Joy`, so the whole human path is exercised. It demonstrates
+when the actor records demonstrations, and takes over in training when the policy stalls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from sensor_msgs.msg import Joy
+
+from hil_serl_ros.env.actions import KEEP
+from hil_serl_ros.env.joy_mapping import JoyMapping, Wish
+from hil_serl_ros.msg import ActorStatus, Reward, RobotStatus, TaskState
+from hil_serl_ros.ros import qos
+from hil_serl_ros.ros.convert import nanoseconds, position_array
+from hil_serl_ros.ros.diagnostics import Diagnostics
+from hil_serl_ros.ros.join import Joiner
+from hil_serl_ros.ros.parameters import declare
+from hil_serl_ros.ros.run import main as run_node
+from hil_serl_ros.settings import SettingError, setting
+from hil_serl_ros.sim.operator import Expert, TakeoverRule, TakeoverSettings
+from hil_serl_ros.sim.tasks import task_named
+
+
+@dataclass
+class OperatorSettings:
+    task: str = setting("pick_cube", "Task that the operator knows how to do.")
+    clock: str = setting("lockstep", "The robot's clock.", choices=("lockstep", "realtime"))
+    seed: int = setting(0, "Seed of the operator's whims.", minimum=0)
+
+
+class ScriptedOperator(Node):
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        super().__init__("scripted_operator")
+
+        # -------------------- parameters --------------------
+        self.settings = declare(self, OperatorSettings)
+        takeover = declare(self, TakeoverSettings)
+        try:
+            task = task_named(self.settings.task)
+        except ValueError as error:
+            raise SettingError(str(error)) from None
+        lockstep = self.settings.clock == "lockstep"
+
+        # -------------------- state --------------------
+        self.expert = Expert(task)
+        self.rule = TakeoverRule(takeover, self.settings.seed)
+        self.mapping = JoyMapping()
+        self.joiner = Joiner(["pose", "task", "reward", "status"], leader="status", max_age_ns=None if lockstep else 10**8)
+        self.actor: ActorStatus | None = None
+        self.pending: dict | None = None  # an instant that waits for the actor's word on its epoch
+        self.epoch: int | None = None
+        self.succeeded = False
+        self.said: tuple[int, Joy] | None = None  # the answer to the last instant
+
+        # -------------------- interfaces --------------------
+        state = qos.receive_state(lockstep=lockstep)
+        self.publisher = self.create_publisher(Joy, "joy", qos.TELEOP)
+        kinds = {
+            "pose": (PoseStamped, "tool_pose"),
+            "task": (TaskState, "task_state"),
+            "reward": (Reward, "reward"),
+            "status": (RobotStatus, "robot_status"),
+        }
+        for part, (kind, topic) in kinds.items():
+            self.create_subscription(kind, topic, lambda message, part=part: self.on_part(part, message), state)
+        self.create_subscription(ActorStatus, "actor_status", self.on_actor, qos.LATCHED)
+        self.diagnostics = Diagnostics(self, lambda: {"driving": self.rule.driving})
+
+    # -------------------- callbacks --------------------
+    def on_actor(self, status: ActorStatus) -> None:
+        """Learn what the actor does; an instant may be waiting for it."""
+        self.actor = status
+        if self.pending is not None:
+            parts, self.pending = self.pending, None
+            self.answer(parts)
+
+    def on_part(self, part: str, message: PoseStamped | TaskState | Reward | RobotStatus) -> None:
+        """Collect an instant, then answer it."""
+        parts = self.joiner.add(part, nanoseconds(message.header.stamp), message)
+        if parts is not None:
+            self.answer(parts)
+
+    def answer(self, parts: dict) -> None:
+        """Say what the hands do at this instant; the same instant again gets the same answer."""
+        status: RobotStatus = parts["status"]
+        if self.actor is None or self.actor.epoch != status.epoch:
+            self.pending = parts
+            return
+        stamp = nanoseconds(status.header.stamp)
+        if self.said is None or self.said[0] != stamp:
+            self.said = (stamp, self.decide(parts, self.actor.mode))
+        self.publisher.publish(self.said[1])
+        self.diagnostics.event("joy")
+
+    def decide(self, parts: dict, mode: int) -> Joy:
+        """Look at the world and decide what to press."""
+        status, task = parts["status"], parts["task"]
+        if status.epoch != self.epoch:
+            # The episode before ended with what its last instant showed.
+            self.rule.begin(self.succeeded if self.epoch is not None else None)
+            self.expert.reset()
+            self.epoch = status.epoch
+        self.succeeded = parts["reward"].success
+        intervening = mode == ActorStatus.MODE_DEMONSTRATE
+        wish = Wish(np.zeros(6), KEEP, intervening)
+        if mode in (ActorStatus.MODE_DEMONSTRATE, ActorStatus.MODE_TRAIN):
+            objects = np.array([position_array(pose) for pose in task.object_poses])
+            goals = np.array([position_array(pose) for pose in task.goal_poses]).reshape(-1, 3)
+            tool = position_array(parts["pose"].pose)
+            if mode == ActorStatus.MODE_TRAIN:
+                intervening = self.rule.update(self.expert.progress(tool, status.gripper, objects, goals))
+            if intervening:
+                action = self.expert.act(tool, status.gripper, objects, goals, position_array(status.target))
+                motion = np.zeros(6)
+                motion[:3] = action.delta
+                wish = Wish(motion, action.gripper, True)
+        axes, buttons = self.mapping.write(wish)
+        return Joy(header=status.header, axes=axes, buttons=buttons)
+
+
+def main() -> None:
+    """Run the node."""
+    run_node(ScriptedOperator)
+
+
+if __name__ == "__main__":
+    main()
