@@ -25,11 +25,12 @@ class FlatParameters:
             end += (size + ALIGN - 1) // ALIGN * ALIGN
         self.flat = torch.nn.Parameter(torch.zeros(end, device=device), requires_grad=False)
         self.flat.grad = torch.zeros_like(self.flat)
-        self.values = self._views(self.flat)
+        self.values = self.views(self.flat)
         self.leaves = {name: view.detach().requires_grad_() for name, view in self.values.items()}
-        self._gradients = list(self._views(self.flat.grad).values())
+        self._gradients = list(self.views(self.flat.grad).values())
 
-    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """The tensors by name in another buffer of this layout (a gradient, a moment of Adam)."""
         return {
             name: flat[start : start + torch.Size(shape).numel()].view(shape)
             for name, (start, shape) in self._slots.items()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from hil_serl_ros.learning import networks
+from hil_serl_ros.learning import networks, weights
 from hil_serl_ros.learning.layout import Layout
+from hil_serl_ros.learning.networks import Params
 from hil_serl_ros.learning.normalization import Normalizer
 from hil_serl_ros.learning.settings import LearnerSettings
 
@@ -26,12 +26,22 @@ class Policy:
         self.shape = networks.shape_of(layout, settings)
         self._normalizer = Normalizer(layout, torch.device("cpu"))
         self._random = np.random.default_rng(seed)
-        self._trunk: Mapping[str, Tensor] = {}
-        self._actor: Mapping[str, Tensor] = {}
+        self._trunk: Params = {
+            name: torch.zeros(size) for name, size in networks.trunk_shapes(self.shape).items()
+        }
+        self._actor: Params = {name: torch.zeros(size) for name, size in networks.actor_shapes(self.shape).items()}
 
-    def use(self, trunk: Mapping[str, Tensor], actor: Mapping[str, Tensor]) -> None:
-        """Act with these tensors from the next call on; they are not copied."""
+    def use(self, trunk: Params, actor: Params) -> None:
+        """Act with these very tensors from the next call on; whoever owns them may change them."""
         self._trunk, self._actor = trunk, actor
+
+    def load(self, data: bytes, sha256: str) -> None:
+        """Act with the weights that ``weights.pack`` made.
+
+        Raises:
+            WeightsError: the bytes are not this policy's weights; the policy acts as before.
+        """
+        weights.apply(data, sha256, self._trunk, self._actor, self.shape)
 
     @torch.inference_mode()
     def act(self, observation: Mapping[str, np.ndarray], deterministic: bool = False) -> np.ndarray:
