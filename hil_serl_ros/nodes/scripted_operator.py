@@ -105,7 +105,8 @@ class ScriptedOperator(Node):
         status, task = parts["status"], parts["task"]
         if status.epoch != self.epoch:
             # The episode before ended with what its last instant showed.
-            self.rule.begin(self.succeeded if self.epoch is not None else None)
+            if mode == ActorStatus.MODE_TRAIN:
+                self.rule.begin(self.succeeded)
             self.expert.reset()
             self.epoch = status.epoch
         self.succeeded = parts["reward"].success
@@ -116,7 +117,7 @@ class ScriptedOperator(Node):
             goals = np.array([position_array(pose) for pose in task.goal_poses]).reshape(-1, 3)
             tool = position_array(parts["pose"].pose)
             if mode == ActorStatus.MODE_TRAIN:
-                intervening = self.rule.update(self.expert.progress(tool, status.gripper, objects, goals))
+                intervening = self.rule.update()
             if intervening:
                 action = self.expert.act(tool, status.gripper, objects, goals, position_array(status.target))
                 motion = np.zeros(6)
