@@ -21,7 +21,9 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = "hil_serl_ros"
 SOURCED = os.environ.get("ROS_DISTRO", "")
 if SOURCED not in ("", "jazzy"):
-    raise SystemExit(f"ROS 2 {SOURCED} is sourced, and {PACKAGE} is for jazzy: use a shell without it, or source jazzy.")
+    raise SystemExit(
+        f"ROS 2 {SOURCED} is sourced, and {PACKAGE} is for jazzy: use a shell without it, or source jazzy."
+    )
 
 
 def requirements(*names: str) -> list[str]:
