@@ -209,14 +209,18 @@ def gripper(params: Params, features: Tensor, shape: Shape) -> Tensor:
 
 
 def actor(params: Params, features: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
-    """Features [B, F] -> mean and standard deviation [B, A], before tanh."""
+    """Features [B, F] -> mean and standard deviation [B, A], before tanh.
+
+    lerobot hands its clamped exp(output) to ``MultivariateNormal`` as the covariance, so it is a variance, whatever
+    it is called there; a policy trained here and sampled there must agree.
+    """
     x = features
     for i, width in enumerate(shape.hidden):
         x = linear(x, params[f"{i}.weight"], params[f"{i}.bias"], shape.precision)
         x = F.silu(F.layer_norm(x, (width,), params[f"{i}.norm.weight"], params[f"{i}.norm.bias"]))
     mean = F.linear(x, params["mean.weight"], params["mean.bias"])
-    std = torch.exp(F.linear(x, params["std.weight"], params["std.bias"]))
-    return mean, std.clamp(shape.std_min, shape.std_max)
+    variance = torch.exp(F.linear(x, params["std.weight"], params["std.bias"]))
+    return mean, variance.clamp(shape.std_min, shape.std_max).sqrt()
 
 
 def squash(mean: Tensor, std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ class Policy:
         self.layout = layout
         self.shape = networks.shape_of(layout, settings)
         self._normalizer = Normalizer(layout, torch.device("cpu"))
-        self._random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(seed)
         self._trunk: Params = {
             name: torch.zeros(size) for name, size in networks.trunk_shapes(self.shape).items()
         }
@@ -58,7 +58,7 @@ class Policy:
         features = networks.encode(self._trunk, self._normalizer(raw), self.shape)
         mean, std = networks.actor(self._actor, features, self.shape)
         if not deterministic:
-            noise = self._random.standard_normal(self.shape.actions, dtype=np.float32)
+            noise = self.random.standard_normal(self.shape.actions, dtype=np.float32)
             mean = mean + std * torch.from_numpy(noise)
         action = np.empty(self.layout.action_size, np.float32)
         action[:-1] = torch.tanh(mean)[0].numpy()

@@ -43,8 +43,8 @@ class LearnerSettings:
     )
     hidden_dims: list[int] = setting([256, 256], "Widths of the critics', gripper critic's and actor's layers.", minimum=1)
     latent_dim: int = setting(256, "Width of each encoder's output.", minimum=1)
-    std_min: float = setting(1e-5, "Least standard deviation of the actor.", minimum=0.0)
-    std_max: float = setting(5.0, "Largest standard deviation of the actor.", minimum=0.0)
+    std_min: float = setting(1e-5, "Least variance of the actor before tanh (lerobot's std_min).", minimum=0.0)
+    std_max: float = setting(5.0, "Largest variance of the actor before tanh (lerobot's std_max).", minimum=0.0)
     online_buffer_capacity: int = setting(100_000, "Steps kept of online data.", unit="steps", minimum=16)
     offline_buffer_capacity: int = setting(
         100_000, "Steps kept of demonstrations and interventions.", unit="steps", minimum=16
