@@ -73,12 +73,12 @@ def validate(settings: S) -> S:
 def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Refuse ``value`` for ``field`` with a sentence if it is of another type or out of bounds."""
     default = default_of(field)
-    kind = type(default)
-    number = kind is float and type(value) is int
-    if not number and type(value) is not kind:
-        raise SettingError(
-            f"{field.name} = {value!r} is a {type(value).__name__}; it must be a {kind.__name__}, for example {default!r}"
+    if not _fits(value, default):
+        kinds = {bool: "a switch (true or false)", int: "a whole number", float: "a number", str: "a text"}
+        kind = (
+            f"a list in which each is {kinds[type(default[0])]}" if isinstance(default, list) else kinds[type(default)]
         )
+        raise SettingError(f"{field.name} = {value!r} is of another type; it must be {kind}, for example {default!r}")
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise SettingError(f"{field.name} = {value!r} is not finite")
@@ -90,3 +90,10 @@ def check(field: dataclasses.Field[Any], value: Any) -> None:
             raise SettingError(f"{field.name} = {value!r} is too large; the most allowed is {high}{unit}")
         if choices is not None and item not in choices:
             raise SettingError(f"{field.name} = {value!r} is unknown; choose one of {', '.join(choices)}")
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether ``value`` has the type of ``default``; a whole number serves as a number, a switch does not."""
+    if isinstance(default, list):
+        return isinstance(value, list) and all(_fits(item, default[0]) for item in value)
+    return type(value) is type(default) or (type(default) is float and type(value) is int)

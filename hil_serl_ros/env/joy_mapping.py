@@ -61,7 +61,7 @@ class JoyMapping:
         if not np.isfinite(sticks).all():
             raise ValueError(f"the joystick's axes are not finite: {list(axes)}")
         motion = np.zeros(6)
-        beyond = np.clip((np.abs(sticks) - self.deadzone) / (1 - self.deadzone), 0, 1)
+        beyond = np.maximum(np.minimum(np.abs(sticks), 1) - self.deadzone, 0) / (1 - self.deadzone)
         motion[:3] = np.sign(sticks) * beyond
         # Triggers rest at 1 and reach -1 when pressed; drivers say 0 before the first touch.
         closing, opening = axes[self.close_axis] < -0.5, axes[self.open_axis] < -0.5
