@@ -7,6 +7,7 @@ from collections import deque
 from statistics import median
 
 from hil_serl_ros.learning.layout import Layout
+from hil_serl_ros.learning.losses import Batch
 from hil_serl_ros.learning.replay import Replay, Step
 from hil_serl_ros.learning.sac import SAC, Stats
 from hil_serl_ros.learning.settings import LearnerSettings
@@ -63,7 +64,7 @@ class Trainer:
         self._seconds.append(time.perf_counter() - started)
         return self.stats
 
-    def _sample(self):  # noqa: ANN202 (the batch type is the algorithm's own)
+    def _sample(self) -> Batch:
         started = time.perf_counter()
         batch = self.replay.sample()
         self.data_seconds += time.perf_counter() - started
@@ -74,7 +75,16 @@ class Trainer:
         """Median wall time of one recent update, s; 0 before the first."""
         return median(self._seconds) if self._seconds else 0.0
 
-    def warm_up(self) -> None:
-        """Compile the update before it is needed, on made-up data, without leaving a trace in the weights."""
-        # Done by the algorithm, which knows what it compiles.
-        self.sac.warm_up()
+    def figures(self) -> dict[str, float]:
+        """What there is to say after an update: its statistics, counts and times."""
+        assert self.stats is not None, "no update has been done"
+        return {
+            "updates": self.sac.updates,
+            "transitions": self.transitions,
+            "training_steps": self.training_steps,
+            **self.stats._asdict(),
+            "update_seconds": self.update_seconds,
+            "data_seconds": self.data_seconds,
+            "replay_steps": len(self.replay.online),
+            "demonstration_steps": len(self.replay.offline),
+        }

@@ -5,6 +5,8 @@ One thread serves ROS (log, acknowledge), the main thread learns, so that a step
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import threading
 import time
 from array import array
@@ -18,10 +20,10 @@ from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
-from hil_serl_ros.data.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from hil_serl_ros.data.checkpoint import LAST, CheckpointError, Checkpoints, resume
 from hil_serl_ros.data.demonstrations import DemonstrationsError, read_demonstrations
 from hil_serl_ros.data.metrics import MetricsWriter
-from hil_serl_ros.data.transition_log import TransitionLog, definition_text
+from hil_serl_ros.data.transition_log import TransitionLog
 from hil_serl_ros.learning.layout import panda_layout
 from hil_serl_ros.learning.settings import LearnerSettings
 from hil_serl_ros.learning.trainer import Trainer
@@ -72,8 +74,11 @@ class Learner(Node):
 
         # -------------------- state --------------------
         self.trainer = Trainer(self.layout, self.learning)
-        self.log = TransitionLog(self.folder / "log", definition_text("hil_serl_ros/msg/Transition"))
+        self.log = TransitionLog(self.folder / "log")
+        self.checkpoints = Checkpoints(self.folder / "checkpoints", self.layout, self.learning)
         self.metrics = MetricsWriter(self.folder)
+        self.settings_text = json.dumps(dataclasses.asdict(self.learning))
+        self.episodes = 0
         self.version = -1  # of the weights published last
         self.saved = -1  # updates of the checkpoint saved last
         self.state = "waiting"
@@ -101,23 +106,28 @@ class Learner(Node):
             for message in messages:
                 if message.layout != self.layout.hash:
                     raise SettingError(f"the demonstrations in {self.settings.demonstrations_folder} have another layout")
-                message.mode, message.robot = Transition.MODE_DEMONSTRATE, "demonstrations"
-                self.trainer.replay.add(step_of(message))
+                if message.mode == Transition.MODE_DEMONSTRATE:
+                    message.robot = "demonstrations"
+                    self.trainer.replay.add(step_of(message))
         if not self.settings.resume:
             return
-        last = self.folder / "checkpoints" / "last"
-        restored = 0
-        if last.exists():
+        saved = None
+        if (self.folder / "checkpoints" / LAST).exists():
             try:
-                restored = load_checkpoint(last, self.trainer)
+                saved = resume(self.folder / "checkpoints" / LAST, self.trainer.sac)
             except CheckpointError as error:
                 raise SettingError(str(error)) from None
-        # The log is the memory: it rebuilds both buffers; what the checkpoint has not learned from yet is
+        # The log is the memory: it rebuilds both buffers. What the checkpoint has not learned from yet is
         # learned from now, step by step, as it would have been.
-        for _, _, data in self.log.read():
-            message = deserialize_message(data, Transition)
+        learned = saved.counters["transitions"] if saved else 0
+        for record in self.log.read():
+            message = deserialize_message(record.data, Transition)
             self.inbox.held[message.robot] = message.index + 1
-            self.take(message, learn=self.trainer.transitions >= restored)
+            if saved and self.trainer.transitions == learned:
+                self.trainer.replay.set_random_state(saved.sampler)
+            self.take(message, learn=self.trainer.transitions >= learned)
+        if saved and self.trainer.transitions == learned:
+            self.trainer.replay.set_random_state(saved.sampler)
 
     # -------------------- learning --------------------
     def run(self, executor: Executor) -> None:
@@ -152,6 +162,7 @@ class Learner(Node):
             self.trainer.add(step_of(message))
         except ValueError as error:
             self.diagnostics.fault("rejected", f"step {message.index} of {message.robot} is not learned from: {error}")
+        self.episodes += bool(message.final_observation)
         if learn and self.lockstep:
             while self.trainer.owed:
                 self.update()
@@ -164,7 +175,7 @@ class Learner(Node):
         self.trainer.update()
         updates = self.trainer.sac.updates
         if updates % self.settings.log_freq == 0:
-            self.metrics.training(self.trainer)
+            self.metrics.training(self.trainer.figures(), self.learning.batch_size, self.episodes)
         if updates % self.settings.save_freq == 0:
             self.save()
         period = self.settings.weights_period * self.layout.control_period
@@ -174,10 +185,12 @@ class Learner(Node):
     # -------------------- out --------------------
     def publish_weights(self) -> None:
         """Publish the trainable tensors under the number of steps that they were learned from."""
-        data, sha256 = pack(self.trainer.sac)
-        message = Weights(run=self.settings.run, version=self.trainer.transitions, updates=self.trainer.sac.updates)
+        sac = self.trainer.sac
+        data, sha256 = pack(sac.trunk.values, sac.actor.values, sac.shape)
+        message = Weights(run=self.settings.run, version=self.trainer.transitions, updates=sac.updates)
         message.header.stamp = self.get_clock().now().to_msg()
-        message.layout, message.sha256, message.data = self.layout.hash, sha256, array("B", data)
+        message.settings, message.layout, message.sha256 = self.settings_text, self.layout.hash, sha256
+        message.data = array("B", data)
         self.weights.publish(message)
         self.version, self.published = self.trainer.transitions, time.monotonic()
 
@@ -196,8 +209,10 @@ class Learner(Node):
 
     def save(self) -> None:
         """Write a checkpoint, whole or not at all."""
-        save_checkpoint(self.folder / "checkpoints", self.trainer)
-        self.saved = self.trainer.sac.updates
+        trainer = self.trainer
+        counters = {"transitions": trainer.transitions, "training_steps": trainer.training_steps}
+        self.checkpoints.save(trainer.sac.updates, trainer.sac, trainer.replay.random_state(), counters)
+        self.saved = trainer.sac.updates
 
     def close(self) -> None:
         """Leave a checkpoint of the last update and a finished log."""

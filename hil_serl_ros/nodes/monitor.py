@@ -16,7 +16,7 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 
 from hil_serl_ros.data.curve import draw_curve
-from hil_serl_ros.data.metrics import EpisodeTable
+from hil_serl_ros.data.metrics import EPISODE_COLUMNS, Table
 from hil_serl_ros.msg import ActorStatus, EpisodeSummary, LearnerStatus
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.diagnostics import Diagnostics
@@ -53,7 +53,7 @@ class Monitor(Node):
 
         # -------------------- state --------------------
         self.folder = Path(self.settings.run_folder)
-        self.table = EpisodeTable(self.folder / "episodes.csv")
+        self.table = Table(self.folder / "episodes.csv", EPISODE_COLUMNS)
         self.started = self.settings.started or time.time()
         self.trained_at: float | None = None
         self.evaluation_started = 0.0
@@ -91,7 +91,8 @@ class Monitor(Node):
         """Count a finished episode."""
         if episode.run != self.settings.run:
             return
-        self.table.add(episode, MODES[episode.mode])
+        row = {name: getattr(episode, name) for name in EPISODE_COLUMNS}
+        self.table.add(row | {"mode": MODES[episode.mode]})
         self.robot_steps, self.operator_steps = episode.robot_steps, episode.operator_steps_total
         if episode.mode == ActorStatus.MODE_EVALUATE:
             self.evaluated.append(episode)
