@@ -27,10 +27,10 @@ esac
 
 # --- Dependencies, when the environment is not there or a requirement changed ----------------------
 stamp=.venv/.dependencies
-wanted=$(echo "$underlay"; cat requirements/*.txt .python-version)
+wanted=$(echo "$underlay $PWD"; cat requirements/*.txt .python-version)
 if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null || [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
   python=
-  for candidate in ${PYTHON:-} python3.12 python3 "$(command -v uv >/dev/null && uv python find 3.12 2>/dev/null || true)"; do
+  for candidate in "${PYTHON:-python3.12}" python3.12 python3 "$(command -v uv >/dev/null && uv python find 3.12 2>/dev/null || true)"; do
     # A pyenv shim may exist for a version that is not chosen: what counts is what runs.
     if [ "$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = 3.12 ]; then
       python=$("$candidate" -c 'import sys; print(sys.executable)'); break
@@ -51,6 +51,10 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null || [ "$(cat
   files=(-r requirements/run.txt -r requirements/build.txt -r requirements/test.txt)
   [ "$underlay" = wheels ] && files+=(-r requirements/ros.txt -r requirements/build-ros.txt)
   .venv/bin/uv pip install --python .venv/bin/python --constraints requirements/constraints.txt "${files[@]}"
+  if [ "$underlay" = wheels ]; then
+    # The wheels bring no setup file, and colcon asks for one.
+    sed "s|@VENV@|$PWD/.venv|g" cmake/local_setup.sh.in | tee .venv/local_setup.sh > .venv/local_setup.bash
+  fi
   echo "$wanted" > $stamp
 fi
 
