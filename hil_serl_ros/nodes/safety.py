@@ -28,9 +28,7 @@ from hil_serl_ros.settings import SettingError, setting
 
 @dataclass
 class SafetySettings:
-    clock: str = setting(
-        "lockstep", "The robot's clock; watchdogs rest in lockstep.", choices=("lockstep", "realtime")
-    )
+    clock: str = setting("lockstep", "The robot's clock; watchdogs rest in lockstep.", choices=("lockstep", "realtime"))
     armed_at_start: bool = setting(False, "Start armed. For simulation only: a real arm is armed by a person.")
     workspace_low: list[float] = setting([0.2, -0.3, 0.0], "Low corner of the workspace in the base frame.", unit="m")
     workspace_high: list[float] = setting([0.6, 0.3, 0.5], "High corner of the workspace in the base frame.", unit="m")
@@ -78,9 +76,7 @@ class SafetyNode(Node):
         self.answers = self.create_publisher(RobotCommand, "command_executed", qos.COMMAND)
         self.status = self.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
         self.create_subscription(RobotCommand, "command", self.on_command, qos.COMMAND)
-        self.create_subscription(
-            RobotStatus, "robot_status", self.on_robot, qos.receive_state(lockstep=self.lockstep)
-        )
+        self.create_subscription(RobotStatus, "robot_status", self.on_robot, qos.receive_state(lockstep=self.lockstep))
         self.create_subscription(TeleopAction, "teleop", self.on_teleop, qos.TELEOP)
         self.create_subscription(Empty, "stop", lambda _: self.stop("stop was published"), qos.TELEOP)
         self.create_service(SetBool, "arm", self.on_arm)
@@ -97,7 +93,8 @@ class SafetyNode(Node):
     def on_robot(self, status: RobotStatus) -> None:
         """Follow the robot; after a reset, limits are measured from the target that it holds then."""
         self.robot_seen = time.monotonic()
-        if self.robot is None or status.epoch != self.robot.epoch:
+        # A robot's node that was started again counts from 0, perhaps in an epoch of the same number.
+        if self.robot is None or status.epoch != self.robot.epoch or status.sequence < self.robot.sequence:
             self.held = Pose(position_array(status.target), quaternion_array(status.target))
             self.gripper = status.gripper
             self.executed = None
@@ -162,6 +159,8 @@ class SafetyNode(Node):
         age = (nanoseconds(self.robot.header.stamp) - nanoseconds(command.header.stamp)) * 1e-9
         if age > self.settings.max_command_age:
             return f"it answers an observation of {age:.2f} s ago"
+        if age < -self.settings.max_command_age:
+            return f"it answers an observation that is {-age:.2f} s ahead of the robot"
         if time.monotonic() - self.robot_seen > self.settings.max_silence:
             return "the robot's state is silent"
         return ""
@@ -178,7 +177,7 @@ class SafetyNode(Node):
 
     # -------------------- arming --------------------
     def stop(self, reason: str) -> None:
-        """Latch the emergency stop; a running arm is told at once to stay where its tool's target is."""
+        """Latch the emergency stop: the arm holds the target executed last, at most one step away."""
         if self.state == SafetyStatus.STOPPED:
             return
         self.state, self.reason = SafetyStatus.STOPPED, reason
