@@ -20,9 +20,14 @@ def compiler() -> str | None:
     return next((found for name in (wanted, "g++", "clang++") if name and (found := shutil.which(name))), None)
 
 
-def compiled(function: F, device: torch.device) -> F:
-    """``function`` compiled for fixed shapes, or itself with one warning where the machine has no C++ compiler."""
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile can work here; where it cannot, one warning says what is missing."""
     if device.type == "cpu" and compiler() is None:
         _log.warning("No C++ compiler (g++ or clang++) found: the learner runs uncompiled and slower.")
-        return function
+        return False
+    return True
+
+
+def compiled(function: F) -> F:
+    """``function`` compiled for fixed shapes."""
     return torch.compile(function, dynamic=False, fullgraph=True)  # type: ignore[return-value]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hil_serl_ros.learning import losses, networks
-from hil_serl_ros.learning.compiling import compiled
+from hil_serl_ros.learning.compiling import can_compile, compiled
 from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.losses import Batch
 from hil_serl_ros.learning.parameters import FlatParameters
@@ -90,9 +90,9 @@ class SAC:
             target_entropy=self.target_entropy,
             minimum=s.actor_objective == "min",
         )
-        if not s.compile:
+        if not s.compile or not can_compile(self.device):
             return critic, actor
-        return compiled(critic, self.device), compiled(actor, self.device)
+        return compiled(critic), compiled(actor)
 
     def noise(self, rows: int) -> Tensor:
         """Standard normal [rows, A] from this learner's own generator."""

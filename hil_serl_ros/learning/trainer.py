@@ -6,6 +6,8 @@ import time
 from collections import deque
 from statistics import median
 
+import torch
+
 from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.losses import Batch
 from hil_serl_ros.learning.replay import Replay, Step
@@ -74,6 +76,26 @@ class Trainer:
     def update_seconds(self) -> float:
         """Median wall time of one recent update, s; 0 before the first."""
         return median(self._seconds) if self._seconds else 0.0
+
+    def warm_up(self) -> None:
+        """Compile the update before it is needed, on an empty batch; weights and generators are left alone."""
+        rows, shape = self.settings.batch_size, self.sac.shape
+        zeros = {
+            name: torch.zeros(rows, vector.size, device=self.sac.device) for name, vector in self.layout.vectors.items()
+        }
+        flat = torch.zeros(rows, device=self.sac.device)
+        batch = Batch(
+            observation=zeros,
+            next_observation=dict(zeros),
+            action=torch.zeros(rows, shape.actions, device=self.sac.device),
+            gripper=torch.zeros(rows, dtype=torch.long, device=self.sac.device),
+            reward=flat,
+            terminated=flat,
+            penalty=flat,
+        )
+        noise = torch.zeros(rows, shape.actions, device=self.sac.device)
+        self.sac.critic_gradients(batch, noise)
+        self.sac.actor_gradients(batch, noise)
 
     def figures(self) -> dict[str, float]:
         """What there is to say after an update: its statistics, counts and times."""
