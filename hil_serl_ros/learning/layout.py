@@ -151,8 +151,8 @@ class Layout:
 
 _JOINTS = tuple(f"joint{i}" for i in range(1, 8))
 # Slightly wider than what the arm reaches while its tool stays in the workspace box, hand down.
-_JOINT_MINIMUM = (-1.0, -0.4, -1.0, -2.9, -0.6, 1.8, -0.3)
-_JOINT_MAXIMUM = (1.0, 1.1, 1.0, -1.6, 0.6, 3.4, 1.8)
+_JOINT_MINIMUM = (-0.4, -0.6, -0.4, -3.1, -0.3, 2.2, 0.1)
+_JOINT_MAXIMUM = (0.4, 0.6, 0.4, -2.1, 0.3, 3.2, 1.5)
 _TOOL_MINIMUM = (0.25, -0.2, 0.0)
 _TOOL_MAXIMUM = (0.55, 0.2, 0.2)
 
