@@ -50,7 +50,8 @@ class SegmentWriter:
 
     def __init__(self, path: Path, kind: Kind) -> None:
         self.path = path
-        self._file = path.open("xb", buffering=0)
+        # Buffered, and flushed here: around a raw file the writer puts a buffer that nobody can flush.
+        self._file = path.open("xb")
         self._writer = Writer(self._file, use_chunking=False)
         self._writer.start(profile="ros2", library="hil_serl_ros")
         schema = self._writer.register_schema(kind.type_name, "ros2msg", kind.definition.encode())
@@ -59,6 +60,7 @@ class SegmentWriter:
     def append(self, record: Record) -> None:
         """Write one message; when this returns it outlives the process."""
         self._writer.add_message(self._channel, record.log_time, record.data, record.publish_time, record.sequence)
+        self._file.flush()
 
     def close(self) -> None:
         """Write the index and end the file."""
