@@ -125,7 +125,7 @@ class Graph:
     def wait_until(
         self, condition: Callable[[], Any], seconds: float = 20, again: Callable[[], object] | None = None
     ) -> Any:
-        """What ``condition`` gives once it is true; ``again`` is called each 0.2 s meanwhile. Fails after ``seconds``."""
+        """What ``condition`` gives once it is true, ``again`` called each 0.2 s meanwhile; fails after ``seconds``."""
         end = time.monotonic() + seconds
         due = 0.0
         while not (result := condition()):

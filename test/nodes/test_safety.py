@@ -91,20 +91,20 @@ def test_an_arm_is_not_armed_at_the_start_unless_it_is_told_so(running):
 
 
 def test_a_command_within_the_limits_is_executed_as_asked(desk):
-    answer = desk.ask(desk.command(HOME + [0.01, 0, 0], gripper=1.0))
+    answer = desk.ask(desk.command(HOME + np.array([0.01, 0, 0]), gripper=1.0))
     assert (answer.verdict, answer.reason, answer.gripper) == (ACCEPTED, "", 1.0)
     assert answer.source == RobotCommand.SOURCE_POLICY
-    np.testing.assert_array_equal(position_array(answer.target), HOME + [0.01, 0, 0])
+    np.testing.assert_array_equal(position_array(answer.target), HOME + np.array([0.01, 0, 0]))
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_a_command_that_is_not_finite_is_held_where_the_robot_is(desk, number):
-    desk.ask(desk.command(HOME + [0.01, 0, 0], gripper=1.0))
+    desk.ask(desk.command(HOME + np.array([0.01, 0, 0]), gripper=1.0))
     answer = desk.ask(desk.command(np.array([number, 0, 0.2])))
     assert answer.verdict == HELD
     assert answer.source == RobotCommand.SOURCE_HOLD
     assert "not finite" in answer.reason
-    np.testing.assert_array_equal(position_array(answer.target), HOME + [0.01, 0, 0])
+    np.testing.assert_array_equal(position_array(answer.target), HOME + np.array([0.01, 0, 0]))
     assert answer.gripper == 1.0
 
 
@@ -122,26 +122,26 @@ def test_a_command_out_of_the_workspace_is_moved_to_its_edge(desk):
 
 
 def test_a_command_that_is_too_fast_goes_as_far_as_it_may(desk):
-    answer = desk.ask(desk.command(HOME + [0.1, 0, 0]))
+    answer = desk.ask(desk.command(HOME + np.array([0.1, 0, 0])))
     assert (answer.verdict, answer.reason) == (LIMITED, "faster than the speed limit")
-    np.testing.assert_allclose(position_array(answer.target), HOME + [0.04331, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(position_array(answer.target), HOME + np.array([0.04331, 0, 0]), atol=1e-9)
 
 
 def test_limits_are_measured_from_what_was_executed_so_they_do_not_wind_up(desk):
     for step in range(1, 4):
-        answer = desk.ask(desk.command(HOME + [1.0, 0, 0]))
+        answer = desk.ask(desk.command(HOME + np.array([1.0, 0, 0])))
         assert position_array(answer.target)[0] == pytest.approx(min(0.4 + step * 0.04331, 0.6))
-    answer = desk.ask(desk.command(position_array(answer.target) - [0.01, 0, 0]))
+    answer = desk.ask(desk.command(position_array(answer.target) - np.array([0.01, 0, 0])))
     assert answer.verdict == ACCEPTED
 
 
 def test_a_full_step_on_all_axes_is_not_limited(desk):
-    assert desk.ask(desk.command(HOME + [0.025, 0.025, 0.025])).verdict == ACCEPTED
+    assert desk.ask(desk.command(HOME + np.array([0.025, 0.025, 0.025]))).verdict == ACCEPTED
 
 
 def test_a_disarmed_arm_holds_and_says_why(desk):
     assert desk.arm(False).success
-    answer = desk.ask(desk.command(HOME + [0.01, 0, 0], gripper=1.0))
+    answer = desk.ask(desk.command(HOME + np.array([0.01, 0, 0]), gripper=1.0))
     assert (answer.verdict, answer.reason, answer.gripper) == (HELD, "disarmed: disarmed by request", 0.0)
     np.testing.assert_array_equal(position_array(answer.target), HOME)
 
@@ -159,27 +159,27 @@ def test_an_emergency_stop_holds_every_command_and_latches(desk, door):
         why = "emergency_stop was called"
     assert desk.word(SafetyStatus.STOPPED).reason == why
     for _ in range(2):
-        answer = desk.ask(desk.command(HOME + [0.01, 0, 0]))
+        answer = desk.ask(desk.command(HOME + np.array([0.01, 0, 0])))
         assert (answer.verdict, answer.reason) == (HELD, f"stopped: {why}")
     refused = desk.arm(True)
     assert not refused.success
     assert "clear_stop first" in refused.message
-    assert desk.ask(desk.command(HOME + [0.01, 0, 0])).verdict == HELD
+    assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == HELD
 
 
 def test_a_stop_outlives_the_episode(desk):
     desk.graph.call(Trigger, "emergency_stop", Trigger.Request())
     desk.epoch += 1
     desk.states.publish(desk.state())
-    assert desk.ask(desk.command(HOME + [0.01, 0, 0])).verdict == HELD
+    assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == HELD
 
 
 def test_clearing_a_stop_does_not_arm(desk):
     desk.graph.call(Trigger, "emergency_stop", Trigger.Request())
     assert desk.graph.call(Trigger, "clear_stop", Trigger.Request()).success
-    assert desk.ask(desk.command(HOME + [0.01, 0, 0])).verdict == HELD
+    assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == HELD
     assert desk.arm(True).success
-    assert desk.ask(desk.command(HOME + [0.01, 0, 0])).verdict == ACCEPTED
+    assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == ACCEPTED
 
 
 def test_there_is_nothing_to_clear_without_a_stop(desk):
@@ -196,24 +196,24 @@ def test_the_first_reason_of_a_stop_stays(desk):
 
 
 def test_a_repeated_command_is_answered_the_same_again(desk):
-    command = desk.command(HOME + [0.1, 0, 0], gripper=1.0)
+    command = desk.command(HOME + np.array([0.1, 0, 0]), gripper=1.0)
     first = desk.ask(command)
     assert desk.ask(command) == first
     # Even if it asks for something else now: the number says that it was done.
-    command.target = pose_message(HOME - [0.02, 0, 0], UPRIGHT)
+    command.target = pose_message(HOME - np.array([0.02, 0, 0]), UPRIGHT)
     assert desk.ask(command) == first
 
 
 def test_a_repeated_command_is_answered_the_same_after_a_stop(desk):
-    command = desk.command(HOME + [0.01, 0, 0])
+    command = desk.command(HOME + np.array([0.01, 0, 0]))
     first = desk.ask(command)
     desk.graph.call(Trigger, "emergency_stop", Trigger.Request())
     assert desk.ask(command) == first
 
 
 def test_a_command_older_than_the_last_is_dropped(desk):
-    old = desk.command(HOME + [0.02, 0, 0])
-    desk.ask(desk.command(HOME + [0.01, 0, 0]))
+    old = desk.command(HOME + np.array([0.02, 0, 0]))
+    desk.ask(desk.command(HOME + np.array([0.01, 0, 0])))
     desk.commands.publish(old)
     desk.graph.listen(0.2)  # the topic keeps one command: the next would replace it
     answer = desk.ask(desk.command(HOME))
@@ -233,7 +233,7 @@ def test_a_command_of_an_epoch_that_is_over_is_dropped(desk):
 def test_a_command_that_comes_before_the_state_of_its_epoch_waits_for_it(desk):
     desk.ask(desk.command())
     desk.epoch += 1
-    desk.commands.publish(desk.command(HOME + [0.01, 0, 0]))
+    desk.commands.publish(desk.command(HOME + np.array([0.01, 0, 0])))
     desk.graph.listen(0.3)
     assert len(desk.answers) == 1
     desk.states.publish(desk.state())
@@ -243,7 +243,7 @@ def test_a_command_that_comes_before_the_state_of_its_epoch_waits_for_it(desk):
 
 def test_after_a_reset_limits_are_measured_from_where_the_robot_is_then(desk):
     for _ in range(4):
-        desk.ask(desk.command(HOME + [0.2, 0, 0]))
+        desk.ask(desk.command(HOME + np.array([0.2, 0, 0])))
     desk.epoch += 1
     desk.states.publish(desk.state(gripper=0.5))
     answer = desk.ask(desk.command(np.full(3, np.nan)))
@@ -254,7 +254,7 @@ def test_after_a_reset_limits_are_measured_from_where_the_robot_is_then(desk):
 def test_a_robot_that_started_anew_is_followed_though_its_epoch_is_the_same(desk):
     desk.sequence = 100
     desk.states.publish(desk.state())
-    desk.ask(desk.command(HOME + [0.02, 0, 0]))
+    desk.ask(desk.command(HOME + np.array([0.02, 0, 0])))
     desk.states.publish(desk.state())
     desk.sequence = 0
     desk.states.publish(desk.state())
@@ -268,7 +268,7 @@ def test_a_robot_that_started_anew_is_followed_though_its_epoch_is_the_same(desk
 def test_what_became_of_commands_is_counted(desk):
     before = desk.graph.wait_until(lambda: desk.words[-1])
     desk.ask(desk.command())
-    desk.ask(desk.command(HOME + [1, 0, 0]))
+    desk.ask(desk.command(HOME + np.array([1, 0, 0])))
     desk.ask(desk.command(np.full(3, np.nan)))
     count = len(desk.words)
     after = desk.graph.wait_until(lambda: desk.words[count:] and desk.words[-1])

@@ -45,7 +45,7 @@ class Desk:
         self.sequence += 1
         command = RobotCommand(sequence=self.sequence, epoch=self.epoch)
         command.header.stamp = stamp_of(round((self.now - age) * 1e9))
-        command.target = pose_message(HOME + [motion, 0, 0], UPRIGHT)
+        command.target = pose_message(HOME + np.array([motion, 0, 0]), UPRIGHT)
 
         def again() -> None:
             self.tell()  # best effort: one may be lost
@@ -111,7 +111,7 @@ def test_the_arm_holds_once_the_robots_state_is_silent(desk):
     desk.sequence += 1
     command = RobotCommand(sequence=desk.sequence, epoch=desk.epoch)
     command.header.stamp = stamp_of(round(desk.now * 1e9))
-    command.target = pose_message(HOME + [0.01, 0, 0], UPRIGHT)
+    command.target = pose_message(HOME + np.array([0.01, 0, 0]), UPRIGHT)
     desk.commands.publish(command)
     answer = desk.graph.wait_until(lambda: desk.answers[-1].sequence == desk.sequence and desk.answers[-1])
     assert (answer.verdict, answer.reason) == (HELD, "the robot's state is silent")

@@ -1,0 +1,142 @@
+"""The actor's side of the stream: a step is on disk before it leaves, and leaves again until it is held."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rclpy.serialization import deserialize_message
+
+from hil_serl_ros.data.journal import Journal
+from hil_serl_ros.msg import Held, LearnerStatus, Transition
+from hil_serl_ros.ros import outbox as module
+from hil_serl_ros.ros.outbox import RESEND_AFTER, RESEND_MOST, Outbox
+
+
+class Wire:
+    """Stands where the node stands: what is published is kept, and the learner's word is given by hand."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.journal: Journal | None = None
+        self.on_disk: list[int] = []  # steps in the journal at each publication
+        self.hear: Any = None
+
+    def create_publisher(self, *_: object) -> Any:
+        return SimpleNamespace(publish=self._publish)
+
+    def create_subscription(self, kind: type, topic: str, callback: Any, profile: Any) -> None:
+        self.hear = callback
+
+    def _publish(self, data: bytes) -> None:
+        assert self.journal is not None
+        self.on_disk.append(len(list(self.journal.pending(0))))
+        self.sent.append(data)
+
+    def indices(self) -> list[int]:
+        return [deserialize_message(data, Transition).index for data in self.sent]
+
+
+class Actor:
+    def __init__(self, folder: Any) -> None:
+        self.wire = Wire()
+        self.wire.journal = self.journal = Journal(folder)
+        self.outbox = Outbox(self.wire, self.journal, "arm", "run")
+
+    def told(self, count: int, robot: str = "arm", run: str = "run") -> None:
+        self.wire.hear(LearnerStatus(run=run, held=[Held(robot=robot, count=count)]))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    return now
+
+
+@pytest.fixture
+def actor(tmp_path, clock):
+    actor = Actor(tmp_path)
+    yield actor
+    actor.journal.close()
+
+
+def test_a_step_is_in_the_journal_before_it_is_published(actor):
+    for _ in range(3):
+        actor.outbox.send(Transition())
+    assert actor.wire.on_disk == [1, 2, 3]
+    assert actor.wire.indices() == [0, 1, 2]
+    assert actor.outbox.sent == 3
+
+
+def test_a_learner_that_keeps_up_is_sent_nothing_twice(actor, clock):
+    for step in range(5):
+        actor.outbox.send(Transition())
+        clock.seconds += RESEND_AFTER
+        actor.told(step + 1)
+    assert actor.outbox.resent == 0
+    assert actor.outbox.held == 5
+
+
+def test_what_a_silent_learner_lacks_is_sent_again_and_only_that(actor, clock):
+    for _ in range(5):
+        actor.outbox.send(Transition())
+    actor.told(2)
+    actor.told(2)
+    assert actor.outbox.resent == 0  # not at once: it may be on its way
+    clock.seconds += RESEND_AFTER + 0.1
+    actor.told(2)
+    assert actor.wire.indices()[5:] == [2, 3, 4]
+    actor.told(2)
+    assert actor.outbox.resent == 3  # and not with every word of it
+
+
+def test_the_same_bytes_are_sent_again(actor, clock):
+    actor.outbox.send(Transition(episode=7, reward=0.5))
+    clock.seconds += RESEND_AFTER + 0.1
+    actor.told(0)
+    assert actor.wire.sent[1] == actor.wire.sent[0]
+
+
+def test_only_so_much_is_sent_again_at_once(actor, clock):
+    for _ in range(RESEND_MOST + 20):
+        actor.outbox._journal.append(actor.outbox.sent, b"step")
+    clock.seconds += RESEND_AFTER + 0.1
+    actor.told(0)
+    assert len(actor.wire.sent) == RESEND_MOST
+
+
+def test_a_restarted_actor_goes_on_with_the_next_number_and_sends_what_is_missing(actor, clock, tmp_path):
+    for _ in range(4):
+        actor.outbox.send(Transition())
+    actor.journal.close()
+    again = Actor(tmp_path)
+    assert again.outbox.sent == 4
+    again.told(1)
+    clock.seconds += RESEND_AFTER + 0.1
+    again.told(1)
+    assert again.wire.indices() == [1, 2, 3]
+    again.outbox.send(Transition())
+    assert again.wire.indices()[-1] == 4
+    again.journal.close()
+
+
+def test_a_learner_that_lost_its_log_is_sent_all_again(actor, clock):
+    for _ in range(3):
+        actor.outbox.send(Transition())
+    actor.told(3)
+    clock.seconds += RESEND_AFTER + 0.1
+    actor.told(0)
+    assert actor.wire.indices()[3:] == [0, 1, 2]
+
+
+def test_the_words_of_another_run_or_about_another_robot_count_for_nothing(actor, clock):
+    actor.outbox.send(Transition())
+    actor.told(1, run="other")
+    assert actor.outbox.learner is None
+    actor.told(1, robot="other")
+    assert actor.outbox.held == 0
+    clock.seconds += RESEND_AFTER + 0.1
+    actor.told(1, robot="other")
+    assert actor.outbox.resent == 1
