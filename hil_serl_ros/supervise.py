@@ -37,6 +37,7 @@ class _Output:
         self._log.flush()
         if message.name == "system":
             if " stopped (rc=" in line:
+                self.close()
                 name, code = line.split(" stopped (rc=")
                 self.codes.setdefault(name, int(code.rstrip(")")))
             return
@@ -50,6 +51,8 @@ class _Output:
 
     def _progress(self, line: str) -> None:
         done, of, text = line.removeprefix("progress: ").split(" ", 2)
+        if self.codes or int(of) == 0:
+            return
         if self._bar is None or self._bar.total != int(of):
             self.close()
             self._bar = tqdm(total=int(of), unit="step", dynamic_ncols=True, mininterval=1.0, file=sys.stderr)

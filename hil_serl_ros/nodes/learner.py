@@ -82,6 +82,7 @@ class Learner(Node):
         self.version = -1  # of the weights published last
         self.saved = -1  # updates of the checkpoint saved last
         self.state = "waiting"
+        self.failure: Exception | None = None
         self.published = time.monotonic()
 
         # -------------------- interfaces --------------------
@@ -139,6 +140,8 @@ class Learner(Node):
         self.state = "waiting"
         self.publish_weights()
         while self.context.ok():
+            if self.failure is not None:
+                raise RuntimeError("the thread that serves ROS has ended") from self.failure
             message = self.inbox.take(IDLE_SECONDS if not self.trainer.owed else 0.0)
             if message is not None:
                 self.take(message, learn=True)
@@ -155,6 +158,10 @@ class Learner(Node):
                 executor.spin_once(timeout_sec=0.5)
         except ExternalShutdownException:
             return
+        except Exception as error:
+            # A learner that does not log or acknowledge must not look alive.
+            self.failure = error
+            raise
 
     def take(self, message: Transition, *, learn: bool) -> None:
         """Learn from one step: in lockstep all that it owes before the next one is looked at."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from hil_serl_ros.settings import SettingError
@@ -47,6 +48,10 @@ def main(make: Callable[[], Node], argv: list[str] | None = None) -> None:
             spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except rclpy_implementation.RCLError:
+        # A signal may end the context in the middle of anything; what then fails is no fault.
+        if rclpy.ok():
+            raise
     except SettingError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         code = 2
