@@ -122,7 +122,10 @@ class Expert:
 class TakeoverSettings:
     patience: int = setting(25, "Steps of the policy without success before the operator may take over.", unit="steps")
     least_probability: float = setting(
-        0.1, "Probability of taking over in a stalled episode when the policy always succeeds.", minimum=0.0, maximum=1.0
+        0.1,
+        "Probability of taking over in a stalled episode when the policy always succeeds.",
+        minimum=0.0,
+        maximum=1.0,
     )
     window: int = setting(20, "Recent episodes whose success rate counts.", unit="episodes", minimum=1)
     budget: int = setting(1000, "Steps that the operator gives at most in training.", unit="steps", minimum=0)
