@@ -69,6 +69,7 @@ class MujocoBridge(Node):
         self.sequence = 0
         self.epoch = 0
         self.paused = False
+        self.owed = False  # a command came while the lockstep world was paused; its step is still to be made
         self.behind = time.monotonic()  # wall time up to which the world was advanced, realtime only
         self.viewer = Viewer(self.world) if self.settings.viewer else None
 
@@ -109,7 +110,13 @@ class MujocoBridge(Node):
             self.diagnostics.fault("bad command", f"command {command.sequence} refused, holding: {error}")
         self.sequence = command.sequence
         self.diagnostics.event("commands")
-        if self.lockstep and not self.paused:
+        self.owed = self.lockstep
+        self.step_if_owed()
+
+    def step_if_owed(self) -> None:
+        """Make the step of the last command, unless the world is paused: then when it goes on."""
+        if self.owed and not self.paused:
+            self.owed = False
             self.world.step()
             self.publish()
 
@@ -133,6 +140,7 @@ class MujocoBridge(Node):
             return response
         self.world.reset(request.seed)
         self.epoch += 1
+        self.owed = False
         self.behind = time.monotonic()
         response.success = True
         response.status = self.publish()
@@ -145,6 +153,7 @@ class MujocoBridge(Node):
         elif not self.lockstep and not self.paused:
             response.message = "a realtime world advances by itself; pause it first"
         else:
+            self.owed = False
             for _ in range(request.steps):
                 self.world.step()
             response.success = True
@@ -154,6 +163,7 @@ class MujocoBridge(Node):
     def on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Stop or go on; commands are still taken while paused."""
         self.paused = request.data
+        self.step_if_owed()
         response.success = True
         return response
 
