@@ -34,8 +34,9 @@ class RosEnv(gym.Env):
     """Observe, act, wait one control period, observe.
 
     ``step`` returns in ``info``: ``executed_action`` (4,) float32 (what `safety` let pass, in the
-    policy's units), ``discrete_penalty``, ``is_success``, ``verdict`` and ``reason`` of `safety`,
-    ``stamp`` (ns) of the observation and ``message`` (the Observation itself).
+    policy's units), ``discrete_penalty``, ``is_success``, ``verdict`` and ``reason`` of `safety`.
+    The message of the last observation is the attribute ``message``: its stamp and number are no part of
+    ``info``, which is the same for the same seed and actions.
 
     Args:
         link: to the robot.
@@ -75,13 +76,11 @@ class RosEnv(gym.Env):
         self._quaternion = quaternion_array(status.target)
         self._period = status.control_period
         self._elapsed = 0
-        return self._arrays(message), {"message": message, "seed": world_seed, "epoch": status.epoch}
+        return self._arrays(message), {"seed": world_seed, "epoch": status.epoch}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Ask for ``action`` (4,), let `safety` decide, and observe one control period later."""
-        if self._observation is None:
-            raise gym.error.ResetNeeded("call reset before step")
-        requested, before, held = checked(action), self._observation, self._held
+        requested, before, held = checked(action), self.message, self._held
         target = target_of(requested, held)
         command = RobotCommand(header=before.header, sequence=before.sequence + 1, epoch=before.epoch)
         command.target, command.gripper = pose_message(target.position, self._quaternion), target.gripper
@@ -98,12 +97,18 @@ class RosEnv(gym.Env):
             "is_success": bool(reward.success),
             "verdict": int(arrived.executed.verdict),
             "reason": arrived.executed.reason,
-            "message": arrived.observation,
         }
         terminated = bool(reward.terminated)
         # A time limit is not a terminal state: the value goes on.
         truncated = not terminated and self._elapsed >= self.max_episode_steps
         return self._arrays(arrived.observation), float(reward.reward), terminated, truncated, info
+
+    @property
+    def message(self) -> Observation:
+        """The observation that ``reset`` or ``step`` returned last, as it came."""
+        if self._observation is None:
+            raise gym.error.ResetNeeded("call reset first")
+        return self._observation
 
     def _arrays(self, message: Observation) -> dict[str, np.ndarray]:
         arrays = observation_arrays(message)

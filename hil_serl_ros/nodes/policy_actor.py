@@ -135,7 +135,7 @@ class PolicyActor(Node):
         self.acting.begin(seed, greedy=mode == EVALUATE)
         observation, info = self.env.reset(seed=seed)
         self.epoch = info["epoch"]
-        message = info["message"]
+        message = self.env.message
         self.publish_status(mode, message.header.stamp, number)
         self.teleop.take_events()
         summary = EpisodeSummary(robot=self.settings.robot, run=self.settings.run, mode=mode, episode=number, seed=seed)
@@ -162,7 +162,7 @@ class PolicyActor(Node):
             transition.intervention = operator.intervening
             transition.weights_version = self.acting.version
             if terminated or truncated:
-                transition.final_observation = [info["message"]]
+                transition.final_observation = [self.env.message]
             if mode != EVALUATE:
                 now = time.time_ns()
                 transition.sent.sec, transition.sent.nanosec = divmod(now, 1_000_000_000)
@@ -172,7 +172,7 @@ class PolicyActor(Node):
             summary.operator_steps += operator.intervening
             summary.episode_return += reward
             self.diagnostics.event("steps")
-            observation, message = after, info["message"]
+            observation, message = after, self.env.message
             if terminated or truncated:
                 break
         summary.header = message.header
