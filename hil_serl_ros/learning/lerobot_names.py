@@ -1,4 +1,4 @@
-"""Which slice of our stacked tensors is which tensor of lerobot's, in both directions."""
+"""Which of our tensors is which tensor of lerobot's, in both directions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from hil_serl_ros.learning.networks import Params, Shape
+from hil_serl_ros.learning.networks import ACTOR, GRIPPER, Params, Shape
 
 # lerobot shares one encoder under four names; a file holds any one of them.
 ENCODER_ALIASES = ("encoder_critic.", "encoder_actor.", "actor.encoder.", "discrete_critic.encoder.")
@@ -22,7 +22,7 @@ def policy_tensors(trunk: Params, actor: Params, shape: Shape) -> dict[str, Tens
     """The policy's tensors under lerobot's names: encoder, actor, gripper critic. They share our memory."""
     out = {f"encoder_critic.{name}": tensor for name, tensor in _encoder(trunk, shape)}
     out |= {name: pieces[0] for name, pieces in _actor(actor, shape)}
-    return out | {f"discrete_critic.{name}": pieces[0] for name, pieces in _head(trunk, shape, shape.critics)}
+    return out | {f"discrete_critic.{name}": pieces[0] for name, pieces in _head(trunk, shape, GRIPPER)}
 
 
 def algorithm_tensors(trunk: Params, target: Params, log_alpha: Tensor, shape: Shape) -> dict[str, Tensor]:
@@ -30,9 +30,9 @@ def algorithm_tensors(trunk: Params, target: Params, log_alpha: Tensor, shape: S
     out = {"log_alpha": log_alpha}
     for prefix, params in (("critic_ensemble", trunk), ("critic_target", target)):
         for e in range(shape.critics):
-            for name, pieces in _head(params, shape, e):
+            for name, pieces in _head(params, shape, f"critic{e}"):
                 out[f"{prefix}.critics.{e}.{name}"] = torch.cat(pieces, dim=-1) if len(pieces) > 1 else pieces[0]
-    out |= {f"discrete_critic_target.{name}": pieces[0] for name, pieces in _head(target, shape, shape.critics)}
+    out |= {f"discrete_critic_target.{name}": pieces[0] for name, pieces in _head(target, shape, GRIPPER)}
     return out | {f"{TARGET_ENCODER}{name}": tensor for name, tensor in _encoder(target, shape)}
 
 
@@ -44,7 +44,7 @@ def load_policy(tensors: Mapping[str, Tensor], trunk: Params, actor: Params, sha
     """
     wanted = [(f"encoder_critic.{name}", [tensor]) for name, tensor in _encoder(trunk, shape)]
     wanted += list(_actor(actor, shape))
-    wanted += [(f"discrete_critic.{name}", pieces) for name, pieces in _head(trunk, shape, shape.critics)]
+    wanted += [(f"discrete_critic.{name}", pieces) for name, pieces in _head(trunk, shape, GRIPPER)]
     _copy({_canonical(name): tensor for name, tensor in tensors.items()}, wanted)
 
 
@@ -60,8 +60,8 @@ def load_algorithm(tensors: Mapping[str, Tensor], trunk: Params, target: Params,
     wanted = [("log_alpha", [log_alpha])]
     for prefix, params in (("critic_ensemble", trunk), ("critic_target", target)):
         for e in range(shape.critics):
-            wanted += [(f"{prefix}.critics.{e}.{name}", pieces) for name, pieces in _head(params, shape, e)]
-    wanted += [(f"discrete_critic_target.{name}", pieces) for name, pieces in _head(target, shape, shape.critics)]
+            wanted += [(f"{prefix}.critics.{e}.{name}", pieces) for name, pieces in _head(params, shape, f"critic{e}")]
+    wanted += [(f"discrete_critic_target.{name}", pieces) for name, pieces in _head(target, shape, GRIPPER)]
     lags = any(name.startswith(TARGET_ENCODER) for name in tensors)
     if lags:
         wanted += [(f"{TARGET_ENCODER}{name}", [tensor]) for name, tensor in _encoder(target, shape)]
@@ -83,28 +83,29 @@ def _encoder(trunk: Params, shape: Shape) -> Iterator[tuple[str, Tensor]]:
 
 
 def _actor(actor: Params, shape: Shape) -> Iterator[tuple[str, list[Tensor]]]:
-    for i in range(len(shape.hidden)):
-        for ours, theirs in ((f"{i}.", 3 * i), (f"{i}.norm.", 3 * i + 1)):  # Linear, LayerNorm, activation
-            for part in ("weight", "bias"):
-                yield f"actor.network.net.{theirs}.{part}", [actor[ours + part]]
+    for name, tensor in _mlp(actor, shape, ACTOR):
+        yield f"actor.network.{name}", [tensor]
     for ours, layer in (("mean", "mean_layer"), ("std", "std_layer")):
         for part in ("weight", "bias"):
             yield f"actor.{layer}.{part}", [actor[f"{ours}.{part}"]]
 
 
-def _head(trunk: Params, shape: Shape, head: int) -> Iterator[tuple[str, list[Tensor]]]:
-    """Tensors of one head; a first layer that reads the action too is two pieces, side by side."""
-    critic = head < shape.critics
-    for i in range(len(shape.hidden)):
-        weight = [trunk[f"heads.{i}.weight"][head]]
-        if i == 0 and critic:
-            weight.append(trunk["action.weight"][head])
-        yield f"net.net.{3 * i}.weight", weight
-        yield f"net.net.{3 * i}.bias", [trunk[f"heads.{i}.bias"][head]]
-        yield f"net.net.{3 * i + 1}.weight", [trunk[f"heads.{i}.norm.weight"][head]]
-        yield f"net.net.{3 * i + 1}.bias", [trunk[f"heads.{i}.norm.bias"][head]]
+def _head(trunk: Params, shape: Shape, head: str) -> Iterator[tuple[str, list[Tensor]]]:
+    """Tensors of one head; a critic's first layer reads the action too: two pieces, side by side."""
+    for name, tensor in _mlp(trunk, shape, head):
+        pieces = [tensor]
+        if name == "net.0.weight" and head != GRIPPER:
+            pieces.append(trunk[f"{head}.action.weight"])
+        yield f"net.{name}", pieces
     for part in ("weight", "bias"):
-        yield f"output_layer.{part}", [trunk[f"q.{part}"][head : head + 1] if critic else trunk[f"gripper.{part}"]]
+        yield f"output_layer.{part}", [trunk[f"{head}.output.{part}"]]
+
+
+def _mlp(params: Params, shape: Shape, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    for i in range(len(shape.hidden)):
+        for ours, theirs in (("", 3 * i), ("norm.", 3 * i + 1)):  # Linear, LayerNorm, activation
+            for part in ("weight", "bias"):
+                yield f"net.{theirs}.{part}", params[f"{prefix}.{i}.{ours}{part}"]
 
 
 @torch.no_grad()

@@ -52,9 +52,8 @@ def targets(
     action, log_prob = networks.squash(*networks.actor(actor, live, shape), noise)
     best = networks.gripper(trunk, live, shape).argmax(-1, keepdim=True)
     lagging = networks.encode(target, batch.next_observation, shape)
-    hidden = networks.hidden_heads(target, lagging, action, shape, 0, shape.heads)
-    value = networks.q_values(target, hidden[: shape.critics]).amin(0)
-    gripper = networks.gripper_values(target, hidden[shape.critics]).gather(1, best).squeeze(1)
+    value = networks.critics(target, lagging, action, shape).amin(0)
+    gripper = networks.gripper(target, lagging, shape).gather(1, best).squeeze(1)
     if backup_entropy:
         value = value - log_alpha.exp() * log_prob
     future = discount * (1 - batch.terminated)
@@ -70,9 +69,8 @@ def critic_losses(
         trunk, target, actor, log_alpha, batch, noise, shape, discount, backup_entropy
     )
     features = networks.encode(trunk, batch.observation, shape)
-    hidden = networks.hidden_heads(trunk, features, batch.action, shape, 0, shape.heads)
-    q = networks.q_values(trunk, hidden[: shape.critics])
-    taken = networks.gripper_values(trunk, hidden[shape.critics]).gather(1, batch.gripper.unsqueeze(1)).squeeze(1)
+    q = networks.critics(trunk, features, batch.action, shape)
+    taken = networks.gripper(trunk, features, shape).gather(1, batch.gripper.unsqueeze(1)).squeeze(1)
     critic = (q - wanted).square().mean(1).sum()
     gripper = F.mse_loss(taken, wanted_gripper)
     return CriticLosses(critic + gripper, critic.detach(), gripper.detach(), q.detach().mean())

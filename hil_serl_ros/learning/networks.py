@@ -1,8 +1,8 @@
-"""Parameters and pure functions of the networks: lerobot's `gaussian_actor` shapes, heads stacked.
+"""Parameters and pure functions of the networks: lerobot's `gaussian_actor` shapes and arithmetic.
 
-All critics and the gripper critic have layers of the same widths and read the same features, so they are
-one stack of heads: one matrix product for the first layer, one batched product for each further layer.
-``stacking.py`` knows which slice is which tensor of lerobot's.
+The trunk is what a critic step trains: encoder, critics, gripper critic. A critic's first layer is kept in two
+parts, for features and for the action, so that all heads read the same features without a copy. On a CPU heads
+one after the other are faster than one batched product: LayerNorm with its scale and shift is then one kernel.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Params = Mapping[str, Tensor]
 
 # The order in which lerobot's encoder joins its parts.
 ENCODERS = ((ENVIRONMENT_STATE, "env_encoder"), (STATE, "state_encoder"))
+ACTOR, GRIPPER = "actor", "gripper"
 INIT_FINAL = 0.05  # lerobot's PolicyConfig.init_final: half width of the actor's output weights
 
 
@@ -43,11 +44,6 @@ class Shape:
     def features(self) -> int:
         """Width of the encoder's output."""
         return self.latent * len(self.encoders)
-
-    @property
-    def heads(self) -> int:
-        """Critics and the gripper critic, which is the last head."""
-        return self.critics + 1
 
 
 def shape_of(layout: Layout, settings: LearnerSettings) -> Shape:
@@ -81,66 +77,74 @@ def trunk_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
             f"{name}.1.weight": (shape.latent,),
             f"{name}.1.bias": (shape.latent,),
         }
-    width = shape.features
-    for i, hidden in enumerate(shape.hidden):
+    for critic in critic_names(shape):
+        shapes |= _layers(critic, shape)
         shapes |= {
-            f"heads.{i}.weight": (shape.heads, hidden, width),
-            f"heads.{i}.bias": (shape.heads, hidden),
-            f"heads.{i}.norm.weight": (shape.heads, hidden),
-            f"heads.{i}.norm.bias": (shape.heads, hidden),
+            f"{critic}.action.weight": (shape.hidden[0], shape.actions),
+            f"{critic}.output.weight": (1, shape.hidden[-1]),
+            f"{critic}.output.bias": (1,),
         }
-        width = hidden
+    shapes |= _layers(GRIPPER, shape)
     return shapes | {
-        "action.weight": (shape.critics, shape.hidden[0], shape.actions),
-        "q.weight": (shape.critics, width),
-        "q.bias": (shape.critics,),
-        "gripper.weight": (shape.classes, width),
-        "gripper.bias": (shape.classes,),
+        f"{GRIPPER}.output.weight": (shape.classes, shape.hidden[-1]),
+        f"{GRIPPER}.output.bias": (shape.classes,),
     }
 
 
 def actor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of the actor."""
+    shapes = _layers(ACTOR, shape)
+    for name in ("mean", "std"):
+        shapes |= {f"{name}.weight": (shape.actions, shape.hidden[-1]), f"{name}.bias": (shape.actions,)}
+    return shapes
+
+
+def critic_names(shape: Shape) -> list[str]:
+    """Prefix of each critic's tensors."""
+    return [f"critic{e}" for e in range(shape.critics)]
+
+
+def _layers(prefix: str, shape: Shape) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     width = shape.features
     for i, hidden in enumerate(shape.hidden):
         shapes |= {
-            f"{i}.weight": (hidden, width),
-            f"{i}.bias": (hidden,),
-            f"{i}.norm.weight": (hidden,),
-            f"{i}.norm.bias": (hidden,),
+            f"{prefix}.{i}.weight": (hidden, width),
+            f"{prefix}.{i}.bias": (hidden,),
+            f"{prefix}.{i}.norm.weight": (hidden,),
+            f"{prefix}.{i}.norm.bias": (hidden,),
         }
         width = hidden
-    for name in ("mean", "std"):
-        shapes |= {f"{name}.weight": (shape.actions, width), f"{name}.bias": (shape.actions,)}
     return shapes
 
 
-def initialise(trunk: dict[str, Tensor], actor: dict[str, Tensor], shape: Shape, generator: torch.Generator) -> None:
+def initialise(trunk: Params, actor: Params, shape: Shape, generator: torch.Generator) -> None:
     """Fill tensors in place as lerobot initialises its modules (torch's Linear, orthogonal output layers)."""
-    inputs = shape.features + shape.actions  # of each critic's first layer
-    for params, first in ((trunk, inputs), (actor, shape.features)):
-        for name, tensor in params.items():
-            if name.endswith("norm.weight") or ".1.weight" in name and "encoder" in name:
-                tensor.fill_(1.0)
-            elif name.endswith("norm.bias") or ".1.bias" in name and "encoder" in name:
-                tensor.zero_()
-            elif name.startswith(("mean", "std")):
-                tensor.uniform_(-INIT_FINAL, INIT_FINAL, generator=generator)
-            elif name.endswith("weight") and name.startswith(("q.", "gripper.")):
-                rows = [tensor] if name.startswith("gripper.") else list(tensor.unsqueeze(1))
-                for row in rows:
-                    torch.nn.init.orthogonal_(row, generator=generator)
-            else:
-                fan_in = _fan_in(name, params, first)
-                tensor.uniform_(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), generator=generator)
+    encoder_norms = tuple(f"{name}.1." for _, name, _ in shape.encoders)
+    for name, tensor in (*trunk.items(), *actor.items()):
+        if ".norm." in name or name.startswith(encoder_norms):
+            tensor.fill_(1.0 if name.endswith("weight") else 0.0)
+        elif name.startswith(("mean", "std")):
+            tensor.uniform_(-INIT_FINAL, INIT_FINAL, generator=generator)
+        elif name.endswith("output.weight"):
+            torch.nn.init.orthogonal_(tensor, generator=generator)
+        else:
+            bound = 1 / math.sqrt(_fan_in(name, trunk, shape))
+            tensor.uniform_(-bound, bound, generator=generator)
 
 
-def _fan_in(name: str, params: Mapping[str, Tensor], first: int) -> int:
-    if name.startswith(("action.", "heads.0.", "0.")):
-        return first
-    stem = name.rsplit(".", 1)[0]
-    return int(params[f"{stem}.weight"].shape[-1])
+def _fan_in(name: str, trunk: Params, shape: Shape) -> int:
+    """Inputs of the Linear that a weight or bias belongs to; a critic's first one reads the action too."""
+    owner, layer, _ = name.split(".")
+    if owner.startswith("critic") and layer in ("0", "action"):
+        return shape.features + shape.actions
+    if layer == "0" and owner in (GRIPPER, ACTOR):
+        return shape.features
+    if layer == "output":
+        return shape.hidden[-1]
+    if owner in (GRIPPER, ACTOR) or owner.startswith("critic"):
+        return shape.hidden[int(layer) - 1]
+    return int(trunk[f"{owner}.0.weight"].shape[1])
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
@@ -148,6 +152,18 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype) -> T
     if precision == torch.float32:
         return F.linear(x, weight, bias)
     return F.linear(x.to(precision), weight.to(precision)).float() + bias
+
+
+def mlp(params: Params, prefix: str, features: Tensor, action: Tensor | None, shape: Shape) -> Tensor:
+    """Features [B, F] and, for a critic, action [B, A] -> [B, hidden]: Linear, LayerNorm, SiLU for each layer."""
+    x = features
+    for i, width in enumerate(shape.hidden):
+        x = linear(x, params[f"{prefix}.{i}.weight"], params[f"{prefix}.{i}.bias"], shape.precision)
+        if i == 0 and action is not None:
+            x = torch.addmm(x, action, params[f"{prefix}.action.weight"].t())
+        norm = params[f"{prefix}.{i}.norm.weight"], params[f"{prefix}.{i}.norm.bias"]
+        x = F.silu(F.layer_norm(x, (width,), *norm))
+    return x
 
 
 def encode(params: Params, observation: Params, shape: Shape) -> Tensor:
@@ -161,51 +177,20 @@ def encode(params: Params, observation: Params, shape: Shape) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def hidden_heads(params: Params, features: Tensor, action: Tensor | None, shape: Shape, first: int, last: int) -> Tensor:
-    """Run heads ``first`` to ``last`` (exclusive) on features [B, F] -> [heads, B, hidden].
-
-    ``action`` [B, A] is added to the critics' first layer (a critic reads features and action side by side);
-    None if no critic is among the heads.
-    """
-    heads, x = last - first, features
-    for i, width in enumerate(shape.hidden):
-        weight = params[f"heads.{i}.weight"][first:last]
-        bias = params[f"heads.{i}.bias"][first:last]
-        if i == 0:
-            flat = linear(x, weight.reshape(heads * width, -1), bias.reshape(-1), shape.precision)
-            x = flat.view(-1, heads, width).transpose(0, 1)
-            if action is not None:
-                critics = min(last, shape.critics) - first
-                part = torch.einsum("ba,eha->ebh", action, params["action.weight"][first : first + critics])
-                x = torch.cat([x[:critics] + part, x[critics:]]) if critics < heads else x + part
-        elif shape.precision == torch.float32:
-            x = torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
-        else:
-            x = torch.bmm(x.to(shape.precision), weight.to(shape.precision).transpose(1, 2)).float() + bias.unsqueeze(1)
-        x = F.layer_norm(x, (width,))
-        x = x * params[f"heads.{i}.norm.weight"][first:last].unsqueeze(1)
-        x = F.silu(x + params[f"heads.{i}.norm.bias"][first:last].unsqueeze(1))
-    return x
-
-
-def q_values(params: Params, hidden: Tensor) -> Tensor:
-    """Hidden [E, B, H] -> values [E, B] of the critics."""
-    return torch.einsum("ebh,eh->eb", hidden, params["q.weight"]) + params["q.bias"].unsqueeze(1)
-
-
-def gripper_values(params: Params, hidden: Tensor) -> Tensor:
-    """Hidden [B, H] -> value of each gripper class [B, C]."""
-    return F.linear(hidden, params["gripper.weight"], params["gripper.bias"])
-
-
 def critics(params: Params, features: Tensor, action: Tensor, shape: Shape) -> Tensor:
     """Features [B, F] and action [B, A] -> values [E, B]."""
-    return q_values(params, hidden_heads(params, features, action, shape, 0, shape.critics))
+    values = []
+    features = features.to(shape.precision)  # once for all
+    for name in critic_names(shape):
+        x = mlp(params, name, features, action, shape)
+        values.append(F.linear(x, params[f"{name}.output.weight"], params[f"{name}.output.bias"]).squeeze(1))
+    return torch.stack(values)
 
 
 def gripper(params: Params, features: Tensor, shape: Shape) -> Tensor:
     """Features [B, F] -> value of each gripper class [B, C]."""
-    return gripper_values(params, hidden_heads(params, features, None, shape, shape.critics, shape.heads)[0])
+    x = mlp(params, GRIPPER, features, None, shape)
+    return F.linear(x, params[f"{GRIPPER}.output.weight"], params[f"{GRIPPER}.output.bias"])
 
 
 def actor(params: Params, features: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
@@ -214,10 +199,7 @@ def actor(params: Params, features: Tensor, shape: Shape) -> tuple[Tensor, Tenso
     lerobot hands its clamped exp(output) to ``MultivariateNormal`` as the covariance, so it is a variance, whatever
     it is called there; a policy trained here and sampled there must agree.
     """
-    x = features
-    for i, width in enumerate(shape.hidden):
-        x = linear(x, params[f"{i}.weight"], params[f"{i}.bias"], shape.precision)
-        x = F.silu(F.layer_norm(x, (width,), params[f"{i}.norm.weight"], params[f"{i}.norm.bias"]))
+    x = mlp(params, ACTOR, features, None, shape)
     mean = F.linear(x, params["mean.weight"], params["mean.bias"])
     variance = torch.exp(F.linear(x, params["std.weight"], params["std.bias"]))
     return mean, variance.clamp(shape.std_min, shape.std_max).sqrt()

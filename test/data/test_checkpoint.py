@@ -254,7 +254,7 @@ def test_we_continue_what_lerobot_trained(tmp_path: Path) -> None:
     name = "state_encoder.0.weight"
     assert torch.equal(sac.trunk.values[name], policy.encoder_critic.state_encoder[0].weight)
     assert torch.equal(sac.target.values[name], sac.trunk.values[name])
-    assert torch.equal(sac.trunk.values["q.bias"][1:], algorithm.critic_ensemble.critics[1].output_layer.bias)
+    assert torch.equal(sac.trunk.values["critic1.output.bias"], algorithm.critic_ensemble.critics[1].output_layer.bias)
     before = weights(sac).clone()
     train(sac, Sampler(), 1)
     assert not torch.equal(before, weights(sac))

@@ -100,7 +100,7 @@ def test_the_targets_do_not_move_with_the_live_encoder_at_a_fixed_action() -> No
     # The live encoder chooses the next action; with an actor that ignores it, the target may not see it.
     for name in ("mean.weight", "std.weight"):
         sac.actor.values[name].zero_()
-    for name in ("gripper.weight", "gripper.bias"):
+    for name in ("gripper.output.weight", "gripper.output.bias"):
         changed[name].zero_()
     kwargs = {"shape": sac.shape, "discount": 0.97, "backup_entropy": False}
     before = losses.targets(changed, *args, **kwargs)
