@@ -56,6 +56,7 @@ class RobotLink:
         self._patience = patience
         self._resend = resend
         self._executed: RobotCommand | None = None
+        self._last = RobotCommand()
         self._rewards: OrderedDict[int, Reward] = OrderedDict()
         state = qos.receive_state(lockstep=lockstep)
         self._commands = node.create_publisher(RobotCommand, "command", qos.COMMAND)
@@ -81,18 +82,27 @@ class RobotLink:
         """Serve callbacks for at most ``seconds``."""
         self._executor.spin_once(timeout_sec=seconds)
 
-    def wait(self, ready: Callable[[], T | None], missing: str, again: Callable[[], None] | None = None) -> T:
+    def wait(
+        self,
+        ready: Callable[[], T | None],
+        missing: str,
+        again: Callable[[], None] | None = None,
+        patience: float | None = None,
+    ) -> T:
         """Spin until ``ready`` returns something, and return that; call ``again`` now and then meanwhile.
+
+        ``patience`` (s) replaces the link's own.
 
         Raises:
             LinkLost: nothing came in time; the message names ``missing``.
         """
+        patience = self._patience if patience is None else patience
         started = sent = time.monotonic()
         while (found := ready()) is None:
             self.spin_once(0.05)
             now = time.monotonic()
-            if now - started > self._patience:
-                raise LinkLost(f"no {missing} for {self._patience:.0f} s")
+            if now - started > patience:
+                raise LinkLost(f"no {missing} for {patience:.0f} s")
             if again is not None and now - sent > self._resend:
                 sent = now
                 self.resent += 1
@@ -118,9 +128,13 @@ class RobotLink:
             return seen if seen is not None and seen.epoch == status.epoch else None
 
         # A late joiner missed the state: the command that was executed last asks for it again.
-        again = RobotCommand(header=status.header, sequence=status.sequence, epoch=status.epoch)
-        again.target, again.gripper = status.target, status.gripper
-        return self.wait(observed, "observation after the reset", lambda: self._commands.publish(again)), answer
+        self._last = RobotCommand(header=status.header, sequence=status.sequence, epoch=status.epoch)
+        self._last.target, self._last.gripper = status.target, status.gripper
+        return self.wait(observed, "observation after the reset", self.ask_again), answer
+
+    def ask_again(self) -> None:
+        """Send the last command again: it is idempotent, and a lockstep robot repeats its state for whoever missed it."""
+        self._commands.publish(self._last)
 
     def exchange(self, command: RobotCommand, period: float) -> Arrived:
         """Send ``command`` and wait one ``period`` (s) for the observation that contains its effect, and its reward.
@@ -132,7 +146,8 @@ class RobotLink:
         """
         before = nanoseconds(command.header.stamp)
         due = before + round(period * 1e9) - SLACK_NS
-        self._commands.publish(command)
+        self._last = command
+        self.ask_again()
 
         def executed() -> RobotCommand | None:
             answer = self._executed
@@ -145,13 +160,10 @@ class RobotLink:
                 return None
             return seen if seen.sequence >= command.sequence else None
 
-        def again() -> None:
-            self._commands.publish(command)
-
-        answer = self.wait(executed, "answer of safety", again)
-        observation = self.wait(observed, "observation (nodes robot and state)", again)
+        answer = self.wait(executed, "answer of safety", self.ask_again)
+        observation = self.wait(observed, "observation (nodes robot and state)", self.ask_again)
         stamp = nanoseconds(observation.header.stamp)
-        reward = self.wait(lambda: self._reward_for(stamp), "reward of the observation", again)
+        reward = self.wait(lambda: self._reward_for(stamp), "reward of the observation", self.ask_again)
         return Arrived(answer, observation, reward)
 
     def _reward_for(self, stamp: int) -> Reward | None:

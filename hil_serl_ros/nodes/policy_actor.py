@@ -34,6 +34,7 @@ from hil_serl_ros.srv import SetMode
 
 IDLE, DEMONSTRATE = ActorStatus.MODE_IDLE, ActorStatus.MODE_DEMONSTRATE
 TRAIN, EVALUATE = ActorStatus.MODE_TRAIN, ActorStatus.MODE_EVALUATE
+LEARNER_PATIENCE = 600.0  # s; it may be compiling, or catching up after a restart, and the world stands still meanwhile
 
 
 @dataclass
@@ -150,6 +151,9 @@ class PolicyActor(Node):
             self.env.source = RobotCommand.SOURCE_HUMAN if operator.intervening else RobotCommand.SOURCE_POLICY
             after, reward, terminated, truncated, info = self.env.step(action)
             success = info["is_success"]
+            if self.lockstep and not (terminated or truncated):
+                # A label is about what the person sees: in lockstep their word on it is waited for.
+                self.operator_at(nanoseconds(self.env.message.header.stamp), mode)
             for event in self.teleop.take_events():
                 reward, terminated, truncated, success = label(event, reward, terminated, truncated, success)
             truncated = truncated or (self.schedule.interrupted and not terminated)
@@ -188,7 +192,8 @@ class PolicyActor(Node):
             return NOBODY
         if not self.lockstep:
             return self.teleop.latest()
-        return self.link.wait(lambda: self.teleop.at(stamp), "word of the operator (joy_teleop and its joystick)")
+        missing = "word of the operator (joy_teleop and its joystick)"
+        return self.link.wait(lambda: self.teleop.at(stamp), missing, self.link.ask_again)
 
     def wait_for_weights(self, mode: int) -> None:
         """Take the weights for the next step: exact ones in lockstep, the last ones to evaluate, else the newest."""
@@ -196,15 +201,19 @@ class PolicyActor(Node):
         if self.settings.checkpoint:
             return
         if mode == EVALUATE:
-            self.link.wait(lambda: self.acting.take(sent) or None, "last weights of the learner")
+            self.link.wait(
+                lambda: self.acting.take(sent) or None, "last weights of the learner", patience=LEARNER_PATIENCE
+            )
         elif not self.lockstep:
             self.acting.take_newest()
         else:
             while learner is None:
-                learner = self.link.wait(lambda: self.outbox.learner, "word of the learner")
+                learner = self.link.wait(lambda: self.outbox.learner, "word of the learner", patience=LEARNER_PATIENCE)
             period = learner.weights_period
             needed = max(0, sent - period) // period * period
-            self.link.wait(lambda: self.acting.take(needed) or None, f"weights of step {needed}")
+            self.link.wait(
+                lambda: self.acting.take(needed) or None, f"weights of step {needed}", patience=LEARNER_PATIENCE
+            )
 
     def finish(self, summary: EpisodeSummary) -> None:
         """Count the episode, and tell."""
