@@ -133,7 +133,7 @@ class RobotLink:
         return self.wait(observed, "observation after the reset", self.ask_again), answer
 
     def ask_again(self) -> None:
-        """Send the last command again: it is idempotent, and a lockstep robot repeats its state for whoever missed it."""
+        """Send the last command again: a lockstep robot only repeats its state, for whoever missed it."""
         self._commands.publish(self._last)
 
     def exchange(self, command: RobotCommand, period: float) -> Arrived:

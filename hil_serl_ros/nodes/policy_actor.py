@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rclpy.executors import Executor
 from rclpy.node import Node
 
