@@ -31,8 +31,8 @@ class Row:
 
     def __str__(self) -> str:
         """As a row in Markdown."""
-        mean, most = np.mean(self.steps), np.max(self.steps)
-        return f"| {self.task} | {self.start} | {self.successes} of {self.episodes} | {mean:.1f} | {most} | {self.rate:.0f} |"
+        success, mean = f"{self.successes} of {self.episodes}", np.mean(self.steps)
+        return f"| {self.task} | {self.start} | {success} | {mean:.1f} | {np.max(self.steps)} | {self.rate:.0f} |"
 
 
 def command(world: World, delta: np.ndarray, gripper: int) -> None:

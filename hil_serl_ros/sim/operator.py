@@ -13,13 +13,14 @@ from hil_serl_ros.sim.tasks import PLACED, Task
 STEP = 0.025  # m of the held target for a motion of 1
 OPEN, KEEP, CLOSE = 0, 1, 2
 
-OVER = 0.012  # m beside an object at which the fingers go down around it
+AIMED = 0.008  # m between the held target and where it shall be
+OVER = 0.03  # m beside an object at which the fingers start down around it, the target being aimed
+GRASP = 0.022  # m above an object at which the fingers start to close, the target being at its height
 NEAR = 0.035  # m beside an object at which lower flight hits nothing
 HOVER = 0.05  # m above an object to fly to it
 CARRY = 0.10  # m of flight above the floor with an object, over all others
 HELD = 0.03  # m between tool and object in a closed gripper
-GRASP_STEPS = 2  # control periods that the fingers need to close
-RELEASE_STEPS = 2
+RELEASE_STEPS = 2  # control periods that the fingers need to let go of an object that shall stay where it is
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class OperatorAction:
 
 
 class Expert:
-    """Does ``task`` from any state that a policy may leave: a pure function of what it sees and a step count.
+    """Does ``task`` from any state that a policy may leave, deterministically.
 
-    Positions are (3,) or (n, 3) m in the base frame; ``held_target`` is the target that the robot holds.
+    For lifting it is a pure function of what it sees, so that a policy can learn it; for arranging it keeps
+    in mind which object it is at and since when the fingers are open.
     """
 
     def __init__(self, task: Task) -> None:
@@ -42,18 +44,29 @@ class Expert:
 
     def reset(self) -> None:
         """Begin anew: nothing is remembered of the episode before."""
-        self._closed_for = 0
         self._open_for = RELEASE_STEPS
         self._active = 0
 
     def act(
-        self, tool: np.ndarray, closure: float, objects: np.ndarray, goals: np.ndarray, held_target: np.ndarray
+        self,
+        tool: np.ndarray,
+        closure: float,
+        objects: np.ndarray,
+        goals: np.ndarray,
+        held_target: np.ndarray,
     ) -> OperatorAction:
-        """The next motion and gripper command."""
+        """The next motion and gripper command.
+
+        Args:
+            tool: (3,) m, the point between the fingers, in the base frame like all positions here.
+            closure: of the gripper as commanded, 0 open to 1 closed.
+            objects: (n, 3) m.
+            goals: (n, 3) m, or (0, 3) where the task has no places.
+            held_target: (3,) m, the target that the robot holds; the motion is added to it.
+        """
         closed = closure > 0.5
-        self._closed_for = self._closed_for + 1 if closed else 0
         self._open_for = 0 if closed else self._open_for + 1
-        index = self._next_object(objects, goals)
+        index = self._next_object(objects, goals, closed)
         if index is None:
             # All done: leave upwards, so that nothing is knocked over.
             return self._to(tool + np.array([0, 0, STEP]), held_target, OPEN)
@@ -64,36 +77,54 @@ class Expert:
             return self._carry(tool, thing, goals[index] if len(goals) else None, held_target)
         if closed:
             # It closed on nothing: open, and go up before going on.
-            return self._to(np.array([tool[0], tool[1], max(tool[2], thing[2] + HOVER)]), held_target, OPEN)
+            return self._to(
+                np.array([tool[0], tool[1], max(tool[2], thing[2] + HOVER)]),
+                held_target,
+                OPEN,
+            )
         if self._open_for < RELEASE_STEPS and len(goals):
             return self._to(held_target, held_target, KEEP)
         return self._reach(tool, thing, beside, held_target)
 
-    def _reach(self, tool: np.ndarray, thing: np.ndarray, beside: float, held_target: np.ndarray) -> OperatorAction:
+    def _reach(
+        self,
+        tool: np.ndarray,
+        thing: np.ndarray,
+        beside: float,
+        held_target: np.ndarray,
+    ) -> OperatorAction:
+        """Fly over the object, go down around it, close."""
         above = tool[2] - thing[2]
-        if beside > OVER:
-            # With goals there are neighbours to fly over; alone, an object is approached the short way.
-            clear = CARRY if len(self._task.goals) and beside > 2 * NEAR else HOVER
-            height = thing[2] + clear if beside > NEAR else max(tool[2], thing[2] + 0.03)
-            if beside > NEAR and above < HOVER * 0.6:
-                return self._to(np.array([tool[0], tool[1], height]), held_target, KEEP)
-            return self._to(np.array([thing[0], thing[1], height]), held_target, KEEP)
-        if above > 0.010:
-            return self._to(thing, held_target, KEEP)
-        return self._to(thing, held_target, CLOSE)
+        aimed = float(np.linalg.norm((thing - held_target)[:2])) < AIMED
+        if aimed and beside < OVER:
+            # The arm lags behind its target by a step: what is aimed at the object gets there while it goes down.
+            grasped = above < GRASP and abs(held_target[2] - thing[2]) < AIMED
+            return self._to(thing, held_target, CLOSE if grasped else KEEP)
+        # With goals there are neighbours to fly over; alone, an object is approached the short way.
+        clear = thing[2] + (CARRY if len(self._task.goals) and beside > 2 * NEAR else HOVER)
+        if beside > NEAR and above < HOVER * 0.6:
+            return self._to(np.array([tool[0], tool[1], clear]), held_target, KEEP)
+        return self._to(np.array([thing[0], thing[1], clear]), held_target, KEEP)
 
     def _carry(
-        self, tool: np.ndarray, thing: np.ndarray, goal: np.ndarray | None, held_target: np.ndarray
+        self,
+        tool: np.ndarray,
+        thing: np.ndarray,
+        goal: np.ndarray | None,
+        held_target: np.ndarray,
     ) -> OperatorAction:
-        if self._closed_for < GRASP_STEPS + 1:
-            return self._to(held_target, held_target, KEEP)
         if goal is None:
+            # Lifted at once: to wait for the fingers, which nothing observed tells, could not be learned.
             return self._to(tool + np.array([0, 0, 2 * STEP]), held_target, KEEP)
         offset = (goal - thing)[:2]
         if np.linalg.norm(offset) > 0.012:
             if thing[2] < CARRY - 0.03:
                 return self._to(np.array([tool[0], tool[1], tool[2] + 2 * STEP]), held_target, KEEP)
-            return self._to(np.array([tool[0] + offset[0], tool[1] + offset[1], CARRY]), held_target, KEEP)
+            return self._to(
+                np.array([tool[0] + offset[0], tool[1] + offset[1], CARRY]),
+                held_target,
+                KEEP,
+            )
         if thing[2] > 0.024:
             down = np.array([tool[0] + offset[0], tool[1] + offset[1], tool[2] - (thing[2] - 0.02)])
             return self._to(down, held_target, KEEP)
@@ -103,13 +134,13 @@ class Expert:
         """Towards ``position``, measured from the held target: the arm's lag is no reason to overshoot."""
         return OperatorAction(np.clip((position - held_target) / STEP, -1.0, 1.0), gripper)
 
-    def _next_object(self, objects: np.ndarray, goals: np.ndarray) -> int | None:
+    def _next_object(self, objects: np.ndarray, goals: np.ndarray, closed: bool) -> int | None:
         if not len(goals):
             return 0
         missing = np.linalg.norm(objects - goals, axis=1) >= PLACED
         if self._active < len(missing) and missing[self._active]:
             return self._active
-        if self._closed_for and self._active < len(missing):
+        if closed and self._active < len(missing):
             # Placed but still gripped: let go of it first.
             return self._active
         if not missing.any():
@@ -120,7 +151,12 @@ class Expert:
 
 @dataclass
 class TakeoverSettings:
-    patience: int = setting(25, "Steps of the policy without success before the operator may take over.", unit="steps")
+    patience: int = setting(
+        25,
+        "Steps of the policy without success before the operator may take over.",
+        unit="steps",
+        minimum=0,
+    )
     least_probability: float = setting(
         0.1,
         "Probability of taking over in a stalled episode when the policy always succeeds.",
@@ -128,14 +164,20 @@ class TakeoverSettings:
         maximum=1.0,
     )
     window: int = setting(20, "Recent episodes whose success rate counts.", unit="episodes", minimum=1)
-    budget: int = setting(1000, "Steps that the operator gives at most in training.", unit="steps", minimum=0)
+    budget: int = setting(
+        1000,
+        "Steps that the operator gives at most in training.",
+        unit="steps",
+        minimum=0,
+    )
 
 
 class TakeoverRule:
     """Takes over when the policy stalls, and less as it succeeds by itself.
 
     In each episode the operator decides by chance, with probability one minus the recent success rate of
-    unaided episodes, whether to help; helping begins after ``patience`` steps and lasts to the episode's end.
+    unaided episodes, whether to help; helping begins after ``patience`` steps and lasts to the episode's end,
+    or until the budget is spent. The same seed and history give the same decisions.
     """
 
     def __init__(self, settings: TakeoverSettings, seed: int) -> None:
@@ -147,22 +189,24 @@ class TakeoverRule:
         self._steps = 0
         self._given = 0
         self._began = False
+        self._helped = False
 
     def begin(self, succeeded: bool) -> None:
         """A training episode begins; ``succeeded`` is how the one before ended."""
         if self._began:
-            self._alone.append(succeeded and not self.driving)
+            self._alone.append(succeeded and not self._helped)
         rate = sum(self._alone) / len(self._alone) if self._alone else 0.0
         # Drawn in every episode, so that the stream does not depend on history.
         self._willing = bool(self._random.random() < max(self.settings.least_probability, 1.0 - rate))
-        self.driving = False
+        self.driving = self._helped = False
         self._steps = 0
         self._began = True
 
     def update(self) -> bool:
         """One step of the policy's episode has come: whether the operator drives it."""
-        if self._willing and not self.driving and self._given < self.settings.budget:
-            self.driving = self._steps >= self.settings.patience
+        stalled = self._steps >= self.settings.patience
+        self.driving = self._willing and stalled and self._given < self.settings.budget
+        self._helped = self._helped or self.driving
         self._steps += 1
         self._given += self.driving
         return self.driving
