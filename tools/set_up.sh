@@ -27,7 +27,8 @@ esac
 
 # --- Dependencies, when the environment is not there or a requirement changed ----------------------
 stamp=.venv/.dependencies
-wanted=$(echo "$underlay $PWD"; cat requirements/*.txt .python-version)
+place="$underlay $PWD"
+wanted=$(echo "$place"; cat requirements/*.txt .python-version)
 if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null || [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
   python=
   for candidate in "${PYTHON:-python3.12}" python3.12 python3 "$(command -v uv >/dev/null && uv python find 3.12 2>/dev/null || true)"; do
@@ -42,9 +43,16 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null || [ "$(cat
     fail "Python.h is missing: install the Debian package python3.12-dev"
   command -v g++ >/dev/null || fail "a C++ compiler is missing: install the Debian package g++"
 
-  say "1/3 a virtual environment in .venv ($python, ROS 2: $underlay)"
-  rm -f $stamp .venv/.installed
-  "$python" -m venv --clear "${venv_options[@]}" .venv
+  # A whole environment is brought up to date; one that was interrupted, moved or made for another ROS is made anew.
+  if [ "$(head -n 1 $stamp 2>/dev/null)" = "$place" ] && .venv/bin/uv --version >/dev/null 2>&1; then
+    say "1/3 the virtual environment .venv is there"
+    rm -f $stamp .venv/.installed
+  else
+    say "1/3 a virtual environment in .venv ($python, ROS 2: $underlay)"
+    rm -f $stamp
+    rm -rf .venv
+    "$python" -m venv "${venv_options[@]}" .venv
+  fi
   .venv/bin/pip install --quiet --disable-pip-version-check "$(grep ^uv== requirements/constraints.txt)"
 
   say "2/3 dependencies, pinned in requirements/ (about 3 GB to download the first time, 6 GB on disk)"
