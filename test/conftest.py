@@ -24,6 +24,8 @@ class NodeProcess:
 
     def __init__(self, name: str, arguments: list[str], environment: dict[str, str], file: Path) -> None:
         self.name = name
+        self.folder = file.with_suffix("")  # it works in an empty folder of its own
+        self.folder.mkdir()
         self._file = file
         # `timeout` ends the node even if the test run itself is killed.
         command = ["timeout", "-k", "5", str(LIFETIME), sys.executable, "-m", f"hil_serl_ros.nodes.{name}"]
@@ -33,7 +35,7 @@ class NodeProcess:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                cwd=file.parent,
+                cwd=self.folder,
                 start_new_session=True,
             )
 

@@ -74,6 +74,7 @@ class Learner(Node):
 
         # -------------------- state --------------------
         self.trainer = Trainer(self.layout, self.learning)
+        self.load_demonstrations()  # before anything is written
         self.log = TransitionLog(self.folder / "log")
         self.checkpoints = Checkpoints(self.folder / "checkpoints", self.layout, self.learning)
         self.metrics = MetricsWriter(self.folder)
@@ -90,12 +91,12 @@ class Learner(Node):
         self.weights = self.create_publisher(Weights, "weights", qos.WEIGHTS)
         self.status = self.create_publisher(LearnerStatus, "learner_status", qos.LATCHED)
         self.inbox = Inbox(self, self.log, settings.run, self.layout.hash, self.diagnostics)
-        self.load()
+        self.load_run()
         self.create_timer(0.05, self.publish_status, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # -------------------- memory --------------------
-    def load(self) -> None:
-        """Demonstrations from a folder, then, on resume, the checkpoint and the log."""
+    def load_demonstrations(self) -> None:
+        """Demonstrations from a folder, if one is named."""
         if self.settings.demonstrations_folder:
             try:
                 messages = [
@@ -110,6 +111,9 @@ class Learner(Node):
                 if message.mode == Transition.MODE_DEMONSTRATE:
                     message.robot = "demonstrations"
                     self.trainer.replay.add(step_of(message))
+
+    def load_run(self) -> None:
+        """On resume, the checkpoint and the log."""
         if not self.settings.resume:
             return
         saved = None

@@ -72,6 +72,8 @@ class PolicyActor(Node):
         self.layout = panda_layout(task.name)
 
         # -------------------- state --------------------
+        # First, so that a checkpoint that cannot be used leaves nothing written.
+        self.acting = Acting(self, self.layout, run=settings.run, exact=self.lockstep, checkpoint=settings.checkpoint)
         self.limit = settings.max_episode_steps or task.max_episode_steps
         self.journal = Journal(Path(settings.run_folder) / "journal" / settings.robot)
         self.tally = Tally(Path(settings.run_folder) / "journal" / settings.robot / "tally.json")
@@ -83,9 +85,6 @@ class PolicyActor(Node):
 
         # -------------------- interfaces --------------------
         self.outbox = Outbox(self, self.journal, settings.robot, settings.run)
-        self.acting = Acting(
-            self, self.layout, run=settings.run, exact=self.lockstep, checkpoint=settings.checkpoint
-        )
         self.status = self.create_publisher(ActorStatus, "actor_status", qos.LATCHED)
         self.episodes = self.create_publisher(EpisodeSummary, "episodes", qos.EPISODES)
         self.create_subscription(TeleopAction, "teleop", self.teleop.on_message, qos.TELEOP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from rclpy.node import Node
@@ -53,6 +54,6 @@ class Outbox:
             self._journal.held(held)
         elif held < self.sent and now - self._progress > RESEND_AFTER:
             self._progress = now
-            for _, (index, data) in zip(range(RESEND_MOST), self._journal.pending(held), strict=False):
+            for _, data in itertools.islice(self._journal.pending(held), RESEND_MOST):
                 self._publisher.publish(data)
                 self.resent += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -56,31 +57,37 @@ def declare(node: Node, kind: type[S]) -> S:
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name, field in fields.items():
         try:
-            values[name] = node.declare_parameter(name, default_of(field), descriptor(field)).value
-        except InvalidParameterTypeException:
-            wanted = default_of(field)
-            raise SettingError(
-                f"parameter {name} has a value of another type; "
-                f"it must be a {type(wanted).__name__}, for example {wanted!r}"
-            ) from None
-        except InvalidParameterValueException as error:
-            value = node.get_parameter_or(name).value if node.has_parameter(name) else error
-            raise SettingError(f"parameter {name} is out of its range: {value}") from None
-        if isinstance(default_of(field), list):
-            values[name] = list(values[name])
+            values[name] = _plain(node.declare_parameter(name, default_of(field), descriptor(field)).value)
+        except (InvalidParameterTypeException, InvalidParameterValueException):
+            values[name] = _declare_wrong(node, field)
     settings = validate(kind(**values))
     node.add_on_set_parameters_callback(lambda parameters: _on_set(settings, fields, parameters))
     return settings
+
+
+def _plain(value: Any) -> Any:
+    """A parameter's value without ROS's array types."""
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _declare_wrong(node: Node, field: dataclasses.Field) -> Any:
+    """Declare what ROS refused: say what is wrong, or take a whole number for a number, as YAML does."""
+    anything = ParameterDescriptor(dynamic_typing=True)
+    value = _plain(node.declare_parameter(field.name, default_of(field), anything).value)
+    check(field, value)
+    node.undeclare_parameter(field.name)
+    value = [float(item) for item in value] if isinstance(value, list) else float(value)
+    return _plain(node.declare_parameter(field.name, value, descriptor(field), ignore_override=True).value)
 
 
 def _on_set(settings: object, fields: dict[str, dataclasses.Field], parameters: list[Parameter]) -> SetParametersResult:
     try:
         for parameter in parameters:
             if parameter.name in fields:
-                check(fields[parameter.name], parameter.value)
+                check(fields[parameter.name], _plain(parameter.value))
     except SettingError as error:
         return SetParametersResult(successful=False, reason=str(error))
     for parameter in parameters:
         if parameter.name in fields:
-            setattr(settings, parameter.name, parameter.value)
+            setattr(settings, parameter.name, _plain(parameter.value))
     return SetParametersResult(successful=True)

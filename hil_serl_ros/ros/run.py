@@ -36,7 +36,11 @@ def main(make: Callable[[], Node], argv: list[str] | None = None) -> None:
     A node with a method ``run(executor)`` has a loop of its own; any other is spun. A method
     ``close()`` is called at the end, whatever the end was.
     """
-    rclpy.init(args=argv)
+    try:
+        rclpy.init(args=argv)
+    except rclpy_implementation.RCLError as error:
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr, flush=True)
+        sys.exit(2)
     node: Node | None = None
     code = 0
     try:
