@@ -150,9 +150,11 @@ class Layout:
 
 
 _JOINTS = tuple(f"joint{i}" for i in range(1, 8))
-# Slightly wider than what the arm reaches while its tool stays in the workspace box, hand down.
-_JOINT_MINIMUM = (-0.4, -0.6, -0.4, -3.1, -0.3, 2.2, 0.1)
-_JOINT_MAXIMUM = (0.4, 0.6, 0.4, -2.1, 0.3, 3.2, 1.5)
+# The arm's own limits (Franka's data sheet): small inputs, for the tool's position says most of it again.
+_JOINT_MINIMUM = (-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973)
+_JOINT_MAXIMUM = (2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973)
+_VELOCITY = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
+# Where the tool works, so that a centimetre is a large input.
 _TOOL_MINIMUM = (0.25, -0.2, 0.0)
 _TOOL_MAXIMUM = (0.55, 0.2, 0.2)
 
@@ -172,7 +174,6 @@ def panda_layout(
         images: camera name to (channels, height, width).
         control_period: seconds between two actions.
     """
-    velocity = 1.0
     vectors = {
         STATE: Vector(
             names=(
@@ -184,8 +185,8 @@ def panda_layout(
                 "tool_z",
             ),
             units=("rad",) * 7 + ("rad/s",) * 7 + ("0-255",) + ("m",) * 3,
-            minimum=(*_JOINT_MINIMUM, *(-velocity,) * 7, 0.0, *_TOOL_MINIMUM),
-            maximum=(*_JOINT_MAXIMUM, *(velocity,) * 7, 255.0, *_TOOL_MAXIMUM),
+            minimum=(*_JOINT_MINIMUM, *(-v for v in _VELOCITY), 0.0, *_TOOL_MINIMUM),
+            maximum=(*_JOINT_MAXIMUM, *_VELOCITY, 255.0, *_TOOL_MAXIMUM),
         )
     }
     if environment_state:

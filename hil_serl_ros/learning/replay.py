@@ -134,6 +134,7 @@ class Replay:
             reward=tensors["reward"],
             terminated=tensors["terminated"],
             penalty=tensors["penalty"],
+            operator=tensors["operator"],
         )
 
     def random_state(self) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Ring:
             "reward": np.zeros(capacity, np.float32),
             "terminated": np.zeros(capacity, np.float32),
             "penalty": np.zeros(capacity, np.float32),
+            "operator": np.zeros(capacity, np.float32),
         }
         self._next = np.full(capacity, NONE, np.int64)
         # Sampleable rows, dense: a draw is one integer. _place says where in it a row is.
@@ -62,6 +63,7 @@ class Ring:
             ("reward", step.reward),
             ("terminated", step.terminated),
             ("penalty", step.discrete_penalty),
+            ("operator", step.intervention or step.demonstration),
         ):
             self._columns[key][row] = value
         if step.final_observation is None:
@@ -130,7 +132,7 @@ class Ring:
         return self._rows[random.integers(0, self._count, count)]
 
     def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns of the steps in ``rows``: features, ``next.`` features, action, reward, terminated, penalty."""
+        """Columns of the steps in ``rows``: features, ``next.`` features, action, reward, terminated, penalty, operator."""
         following = self._next[rows]
         out = {name: array[rows] for name, array in self._observations.items()}
         out |= {f"next.{name}": array[following] for name, array in self._observations.items()}

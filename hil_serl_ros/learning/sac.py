@@ -82,13 +82,18 @@ class SAC:
     def _bind(self) -> tuple[Callable[..., losses.CriticLosses], Callable[..., losses.ActorLosses]]:
         s = self.settings
         critic = functools.partial(
-            losses.critic_losses, shape=self.shape, discount=s.discount, backup_entropy=s.backup_entropy
+            losses.critic_losses,
+            shape=self.shape,
+            discount=s.discount,
+            backup_entropy=s.backup_entropy,
+            margin=s.gripper_margin,
         )
         actor = functools.partial(
             losses.actor_losses,
             shape=self.shape,
             target_entropy=self.target_entropy,
             minimum=s.actor_objective == "min",
+            imitation=s.imitation_weight,
         )
         if not s.compile or not can_compile(self.device):
             return critic, actor

@@ -37,6 +37,16 @@ class LearnerSettings:
     actor_objective: str = setting(
         "mean", "Which value of the critics the actor climbs: HIL-SERL's mean or lerobot's min.", choices=("mean", "min")
     )
+    imitation_weight: float = setting(
+        0.0,
+        "Weight of the mean action's squared distance from the operator's, in the actor's loss; 0: none, as HIL-SERL.",
+        minimum=0.0,
+    )
+    gripper_margin: float = setting(
+        0.0,
+        "By how much the operator's gripper class is to be valued above the others; 0: not asked, as HIL-SERL.",
+        minimum=0.0,
+    )
     critic_steps: int = setting(2, "Critic steps, each on its own batch, to one actor step.", minimum=1, maximum=64)
     updates_per_step: int = setting(
         1, "Updates (each critic_steps critic steps and one actor step) per robot step.", minimum=1, maximum=64

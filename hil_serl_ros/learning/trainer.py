@@ -92,6 +92,7 @@ class Trainer:
             reward=flat,
             terminated=flat,
             penalty=flat,
+            operator=flat,
         )
         noise = torch.zeros(rows, shape.actions, device=self.sac.device)
         self.sac.critic_gradients(batch, noise)

@@ -46,6 +46,7 @@ class Sampler:
             torch.from_numpy(self.random.random(16, np.float32)),
             torch.zeros(16),
             torch.zeros(16),
+            torch.zeros(16),
         )
 
 

@@ -62,6 +62,7 @@ def random_batch(seed: int = 0) -> Batch:
         reward=torch.rand(ROWS, generator=g),
         terminated=(torch.rand(ROWS, generator=g) < 0.2).float(),
         penalty=-0.02 * (torch.rand(ROWS, generator=g) < 0.3).float(),
+        operator=(torch.rand(ROWS, generator=g) < 0.5).float(),
     )
 
 
