@@ -56,7 +56,7 @@ class NodeProcess:
     def kill(self) -> None:
         """End it as a power cut would, and remove the shared memory that only it had."""
         mapped = _shared_memory(self._process.pid)
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self._process.wait(5)
         for file in mapped - {other for pid in _processes() for other in _shared_memory(pid)}:
             for part in (file, Path(f"{file}_el")):
@@ -65,14 +65,15 @@ class NodeProcess:
     def stop(self) -> int:
         """End it as Ctrl-C does; its exit code."""
         if self.code is None:
-            self._signal(signal.SIGINT)
+            self.signal(signal.SIGINT)
             try:
                 self._process.wait(STOP_WAIT)
             except subprocess.TimeoutExpired:
                 self.kill()
         return self._process.returncode
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
+        """Send a signal to the node."""
         try:
             os.killpg(self._process.pid, number)
         except ProcessLookupError:
@@ -185,7 +186,7 @@ class Graph:
 
         for process in self.processes:
             if process.code is None:
-                process._signal(signal.SIGINT)
+                process.signal(signal.SIGINT)
         for process in self.processes:
             process.stop()
         self.executor.shutdown()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rclpy.executors import Executor
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 
 from hil_serl_ros.msg import Observation, Reward, RobotCommand
@@ -79,8 +79,14 @@ class RobotLink:
 
     # -------------------- waiting --------------------
     def spin_once(self, seconds: float) -> None:
-        """Serve callbacks for at most ``seconds``."""
+        """Serve callbacks for at most ``seconds``.
+
+        Raises:
+            ExternalShutdownException: the process is told to end.
+        """
         self._executor.spin_once(timeout_sec=seconds)
+        if not self.node.context.ok():
+            raise ExternalShutdownException
 
     def wait(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -36,6 +37,9 @@ def main(make: Callable[[], Node], argv: list[str] | None = None) -> None:
     A node with a method ``run(executor)`` has a loop of its own; any other is spun. A method
     ``close()`` is called at the end, whatever the end was.
     """
+    # rclpy ends the context at a signal, and that ends every loop. Python's KeyboardInterrupt would come up inside
+    # a callback, and the events executor aborts the process at that.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         rclpy.init(args=argv)
     except rclpy_implementation.RCLError as error:
@@ -50,7 +54,7 @@ def main(make: Callable[[], Node], argv: list[str] | None = None) -> None:
             node.run(executor)
         else:
             spin(executor, node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except rclpy_implementation.RCLError:
         # A signal may end the context in the middle of anything; what then fails is no fault.
