@@ -6,52 +6,52 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hil_serl_ros.data.segments import Record, SegmentWriter, mend, next_path, read, segments
+from hil_serl_ros.data.segment_folder import SegmentFolder, segments
+from hil_serl_ros.data.segments import Record, SegmentWriter, read
 from hil_serl_ros.data.transition_log import transition_kind
 
-SEGMENT_STEPS = 500  # of one file: the disk that a long run's journal takes
+SEGMENT_STEPS = 500  # of one file: what the learner holds goes file by file
 
 
 class Journal:
     """Steps of one robot in one run, numbered from 0 without gaps.
 
+    ``next_index`` is the number of the next step, after a restart too. ``mended`` counts the files that a kill
+    left open, ``torn`` those of them that ended in half a step.
+
     Raises:
-        OSError: the folder or the disk refuses.
+        LogError: another process writes here, or the disk refuses.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
         self._kind = transition_kind()
-        self.mended = mend(folder, self._kind)
+        self._segments = SegmentFolder(folder)
+        self.folder = folder
+        self.mended, self.torn = self._segments.mended, self._segments.torn
         self.next_index = 0
-        self._ends: list[tuple[Path, int]] = []  # finished files and the index after their last step
+        self._ends: list[tuple[Path, int]] = []  # ended files and the index after their last step
         for path in segments(folder):
-            last = max((record.sequence for record in read(path)), default=None)
-            if last is None:
-                path.unlink()  # a process that never made a step
-                continue
-            self.next_index = last + 1
+            for record in read(path):
+                self.next_index = record.sequence + 1
             self._ends.append((path, self.next_index))
         self._writer: SegmentWriter | None = None
-        self._in_segment = 0
 
     def append(self, index: int, data: bytes) -> None:
         """Write the bytes of step ``index``; when this returns they outlive the process.
 
         Raises:
             ValueError: a step was left out or comes twice.
+            LogError: the disk refuses; the step is not kept and can be appended again.
         """
         if index != self.next_index:
             raise ValueError(f"step {index} is not the next one, {self.next_index}")
         if self._writer is None:
-            self._writer = SegmentWriter(next_path(self.folder), self._kind)
+            self._writer = self._segments.new(self._kind)
         now = time.time_ns()
         # MCAP's sequence has 32 bits: 13 years of steps at 10 Hz.
         self._writer.append(Record(now, now, index, data))
         self.next_index = index + 1
-        self._in_segment += 1
-        if self._in_segment >= SEGMENT_STEPS:
+        if self._writer.held.count >= SEGMENT_STEPS:
             self._end_segment()
 
     def held(self, count: int) -> None:
@@ -72,11 +72,11 @@ class Journal:
 
     def _end_segment(self) -> None:
         if self._writer is not None:
-            self._writer.close()
-            self._ends.append((self._writer.path, self.next_index))
-            self._writer = None
-            self._in_segment = 0
+            writer, self._writer = self._writer, None
+            self._ends.append((writer.path, self.next_index))
+            writer.close()
 
     def close(self) -> None:
-        """End the open file."""
+        """End the open file, and let another process write."""
         self._end_segment()
+        self._segments.close()
