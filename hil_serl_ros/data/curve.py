@@ -42,7 +42,7 @@ def draw_curve(table: Path, picture: Path) -> None:
         at = float(evaluated[-1]["robot_steps"])
         axes.plot([at], [good], "D", color="tab:green", ms=9, clip_on=False, zorder=5)
         axes.annotate(
-            f"greedy evaluation\n{good:.1f} % of {len(evaluated)}", (at, good), xytext=(-12, -34), ha="right",
+            f"greedy evaluation: {good:.1f} % of {len(evaluated)}", (at, good), xytext=(-10, -4), ha="right",
             textcoords="offset points", color="tab:green",
         )  # fmt: skip
     axes.set(xlabel="robot steps", ylabel=f"% (running over {WINDOW} episodes)", ylim=(0, 102))
