@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from hil_serl_ros.data.segment_folder import read_all, segments
+from hil_serl_ros.data.segment_folder import segments
+from hil_serl_ros.data.transition_log import read_log
 
 
 class Flags(Protocol):
@@ -38,7 +39,7 @@ def read_demonstrations(folder: Path) -> Iterator[bytes]:
     if not segments(log):
         raise DemonstrationsError(f"{folder} holds no transition log (000000.mcap, or log/000000.mcap)")
     empty = True
-    for record in read_all(log):
+    for record in read_log(log):
         empty = False
         yield record.data
     if empty:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hil_serl_ros.data.bag_metadata import write_metadata
 from hil_serl_ros.data.definitions import definition_text
-from hil_serl_ros.data.segment_folder import SegmentFolder, segments
+from hil_serl_ros.data.segment_folder import SegmentFolder, read_all, segments
 from hil_serl_ros.data.segments import Kind, Record, SegmentWriter, read
 
 TOPIC = "/transitions"
@@ -66,3 +66,8 @@ class TransitionLog:
             self._writer.close()
             write_metadata(self.folder, self._kind)
         self._segments.close()
+
+
+def read_log(folder: Path) -> Iterator[Record]:
+    """All records of a log folder in order, those of its open file included."""
+    return read_all(folder)
