@@ -65,14 +65,11 @@ class OperationalSpace:
         jacobian, jacobian_transposed, velocities = self._jacobian, self._jacobian_transposed, self._velocities
         mujoco.mj_jacSite(self._model, self._data, self._jacobian_linear, self._jacobian_angular, self._site)
 
-        # Error of the pose, the rotation taken the short way round.
+        # Error of the pose; `mju_quat2Vel` takes the short way round, whatever the sign of a quaternion.
         np.subtract(position, self._site_position, out=self._error_linear)
         current = self._quaternion
         mujoco.mju_mat2Quat(current, self._site_matrix)
-        sign = 1.0 if current.dot(quaternion) >= 0.0 else -1.0
-        # The difference is target times the inverse of current: conjugate current, w apart from the rest.
-        current *= -sign
-        current[0] = -current[0]
+        current[0] = -current[0]  # minus its inverse, the same rotation as its inverse
         mujoco.mju_mulQuat(self._difference, quaternion, current)
         mujoco.mju_quat2Vel(self._error_angular, self._difference, 1.0)
         np.multiply(error, GAIN, out=acceleration)

@@ -35,7 +35,6 @@ class Task:
         objects: names of the movable bodies; each has a free joint and a sensor ``<name>_pos``.
         goals: names of the places, one for each object; empty: the task is to lift the only object.
         max_episode_steps: time limit in control periods.
-        random_start: objects start at random places (else gym_hil's fixed one).
     """
 
     name: str
@@ -49,13 +48,11 @@ class Task:
     objects: tuple[str, ...]
     goals: tuple[str, ...]
     max_episode_steps: int
-    random_start: bool = True
 
     def start(self, random: np.random.Generator) -> np.ndarray:
         """Positions of the objects at the start, (n, 3) m."""
         if not self.goals:
-            xy = random.uniform((0.3, -0.15), (0.5, 0.15)) if self.random_start else np.array([0.5, 0.0])
-            return np.array([[*xy, OBJECT_HEIGHT]])
+            return np.array([[*random.uniform((0.3, -0.15), (0.5, 0.15)), OBJECT_HEIGHT]])
         count = len(self.objects)
         y = random.permutation(np.linspace(-0.3, 0.3, count))
         return np.column_stack([np.full(count, 0.3), y, np.full(count, OBJECT_HEIGHT)])
@@ -113,10 +110,15 @@ ALIASES = {
 
 
 def task_named(name: str) -> Task:
-    """The task of a name, ours or gym_hil's with or without its ``gym_hil/``.
+    """The task of a name: ``pick_cube``, ``arrange_boxes``, or gym_hil's with or without its ``gym_hil/``.
+
+    ``PandaPickCubeBase-v0`` and ``PandaPickCube-v0`` give ``pick_cube``: the cube anywhere in the sampling
+    box, by seed, which is gym_hil with ``random_block_position``. ``PandaArrangeBoxesBase-v0`` and
+    ``PandaArrangeBoxes-v0`` give ``arrange_boxes``. What gym_hil's wrapped environments add (the gripper
+    penalty, the action's scale) is the graph's business here.
 
     Raises:
-        ValueError: there is none; the sentence lists the names.
+        ValueError: there is none; the one sentence lists the names.
     """
     short = name.removeprefix("gym_hil/")
     short = ALIASES.get(short, short)

@@ -157,6 +157,13 @@ def test_lifting_is_a_function_of_what_is_seen_alone(cube: World) -> None:
         command(cube, action.delta, action.gripper)
 
 
+def test_low_beside_an_object_it_rises_before_it_flies_so_that_nothing_is_shoved() -> None:
+    tool = np.array([0.4, 0.1, 0.03])
+    action = Expert(task_named("pick_cube")).act(tool, 0.0, np.array([[0.4, 0.0, 0.02]]), np.zeros((0, 3)), tool)
+    np.testing.assert_array_equal(action.delta, [0.0, 0.0, 1.0])
+    assert action.gripper == KEEP
+
+
 def test_what_it_sees_is_left_as_it_was(cube: World) -> None:
     cube.reset(6)
     seen = look(cube)
