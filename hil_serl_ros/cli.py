@@ -48,7 +48,10 @@ def _changes(pairs: list[str]) -> dict[str, Any]:
         name, separator, value = pair.partition("=")
         if not separator or not name:
             raise SettingError(f"--set {pair} is not NAME=VALUE")
-        changes[name] = yaml.safe_load(value)
+        try:
+            changes[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SettingError(f"--set {pair}: the value cannot be read as YAML") from None
     return changes
 
 

@@ -91,7 +91,7 @@ def nodes_of(job: str, run_folder: Path, config: str, changes: dict[str, Any]) -
         shared = {**content.get("/**", {}).get("ros__parameters", {}), **changes}
         task = task_named(shared.get("task", "pick_cube"))
     except (yaml.YAMLError, AttributeError) as error:
-        raise SettingError(f"{file} is not a ROS parameter file: {error}") from None
+        raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise SettingError(str(error)) from None
     own = {**changes, "run_folder": str(run_folder), "run": changes.get("run", run_folder.name)}
