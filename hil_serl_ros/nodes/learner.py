@@ -107,7 +107,9 @@ class Learner(Node):
                 raise SettingError(str(error)) from None
             for message in messages:
                 if message.layout != self.layout.hash:
-                    raise SettingError(f"the demonstrations in {self.settings.demonstrations_folder} have another layout")
+                    raise SettingError(
+                        f"the demonstrations in {self.settings.demonstrations_folder} have another layout"
+                    )
                 if message.mode == Transition.MODE_DEMONSTRATE:
                     message.robot = "demonstrations"
                     self.trainer.replay.add(step_of(message))

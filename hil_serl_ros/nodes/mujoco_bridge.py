@@ -179,7 +179,9 @@ class MujocoBridge(Node):
         joints.velocity = world.joint_velocities.tolist()
         joints.effort = world.joint_efforts.tolist()
         self.joints.publish(joints)
-        self.pose.publish(PoseStamped(header=header, pose=pose_message(world.tool_position, world.tool_quaternion_wxyz)))
+        self.pose.publish(
+            PoseStamped(header=header, pose=pose_message(world.tool_position, world.tool_quaternion_wxyz))
+        )
         twist = TwistStamped(header=header)
         linear, angular = twist.twist.linear, twist.twist.angular
         linear.x, linear.y, linear.z = world.tool_linear_velocity.tolist()

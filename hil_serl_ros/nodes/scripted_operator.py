@@ -53,7 +53,9 @@ class ScriptedOperator(Node):
         self.expert = Expert(task)
         self.rule = TakeoverRule(takeover, self.settings.seed)
         self.mapping = JoyMapping()
-        self.joiner = Joiner(["pose", "task", "reward", "status"], leader="status", max_age_ns=None if lockstep else 10**8)
+        self.joiner = Joiner(
+            ["pose", "task", "reward", "status"], leader="status", max_age_ns=None if lockstep else 10**8
+        )
         self.actor: ActorStatus | None = None
         self.pending: dict | None = None  # an instant that waits for the actor's word on its epoch
         self.epoch: int | None = None

@@ -88,7 +88,8 @@ class StateNode(Node):
         now = nanoseconds(status.header.stamp)
         if not status.lockstep and self.last_stamp is not None and status.epoch == self.last_epoch:
             # Half a millisecond of slack: stamps are multiples of the physics' time step.
-            if 0 <= now - self.last_stamp < int(status.control_period * 1e9) - 500_000:
+            due = self.last_stamp + int(status.control_period * 1e9) - 500_000
+            if self.last_stamp <= now < due:
                 return False
         self.last_stamp, self.last_epoch = now, status.epoch
         return True
