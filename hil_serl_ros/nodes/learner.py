@@ -39,6 +39,7 @@ from hil_serl_ros.settings import SettingError, setting
 from hil_serl_ros.sim.tasks import task_named
 
 IDLE_SECONDS = 0.1  # without a step before the weights are published out of turn
+REST_SECONDS = 1.0  # without a step before a checkpoint is saved out of turn: training may be over
 
 
 @dataclass
@@ -142,6 +143,8 @@ class Learner(Node):
         thread = threading.Thread(target=self.serve, args=(executor,), name="ros", daemon=True)
         self.state = "warming up"
         thread.start()
+        # All that is slow and can be done before the first step of training, while demonstrations come in.
+        self.checkpoints.prepare()
         self.trainer.warm_up()
         self.state = "waiting"
         self.publish_weights()
@@ -156,6 +159,8 @@ class Learner(Node):
             elif self.version != self.trainer.transitions:
                 self.publish_weights()
                 self.state = "waiting"
+            elif self.unsaved and time.monotonic() - self.published > REST_SECONDS:
+                self.save()
 
     def serve(self, executor: Executor) -> None:
         """Serve ROS: log steps, acknowledge them, report."""
@@ -227,9 +232,14 @@ class Learner(Node):
         self.checkpoints.save(trainer.sac.updates, trainer.sac, trainer.replay.random_state(), counters)
         self.saved = trainer.sac.updates
 
+    @property
+    def unsaved(self) -> bool:
+        """There are updates that no checkpoint has."""
+        return self.trainer.sac.updates not in (0, self.saved)
+
     def close(self) -> None:
         """Leave a checkpoint of the last update and a finished log."""
-        if self.trainer.sac.updates != self.saved and self.trainer.sac.updates > 0:
+        if self.unsaved:
             self.save()
         self.log.close()
         self.metrics.close()
