@@ -1,0 +1,72 @@
+"""Lockstep control steps per second through the whole graph, learner idle, and each node's share: one table.
+
+Run ``python bench/lockstep.py`` (about two minutes). The peer, physics alone in one process, runs in the same call:
+gym_hil's controller and ours, which are equal in trajectory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import mujoco
+import numpy as np
+from graph_run import run_graph, transitions
+from gym_hil.controllers import opspace
+
+from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.world import JOINTS, World
+
+STEPS = 200
+
+
+def physics_rates() -> tuple[float, float]:
+    """Control steps per second of the physics alone: ours, and with gym_hil's controller."""
+    world = World(task_named("pick_cube"))
+    model, data = world.model, world.data
+    site, home, arm = model.site("pinch").id, np.array(world.task.home), np.arange(JOINTS)
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        world.step()
+    ours = STEPS / (time.perf_counter() - started)
+    started = time.perf_counter()
+    for _ in range(STEPS * 50):
+        data.ctrl[:JOINTS] = opspace(model, data, site, arm, pos=data.mocap_pos[0], ori=data.mocap_quat[0], joint=home)
+        mujoco.mj_step(model, data)
+    return ours, STEPS / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--episodes", type=int, default=60)
+    episodes = parser.parse_args().episodes
+    ours, theirs = physics_rates()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "run"
+        used = run_graph(folder, f"demonstrations={episodes}", "train_steps=0", "evaluate_episodes=0", "compile=false")
+        log = transitions(folder)
+    sent = np.array([m.sent.sec + m.sent.nanosec * 1e-9 for _, _, m in log])
+    inside = np.diff(sent)[[m.step > 0 for _, _, m in log[1:]]]
+    whole = (len(sent) - 1) / (sent[-1] - sent[0])
+    print("\n| control steps per second | median | |")
+    print("|---|---|---|")
+    print(f"| physics alone, gym_hil's controller | {theirs:.0f} | 1.00 |")
+    print(f"| physics alone, ours | {ours:.0f} | {ours / theirs:.2f} |")
+    print(
+        f"| whole graph, operator included, inside episodes | {1 / median(inside):.0f} | {1 / median(inside) / theirs:.2f} |"
+    )
+    print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {whole / theirs:.2f} |")
+    print("\n| node | processor seconds | share |")
+    print("|---|---|---|")
+    total = sum(used.values())
+    for node, seconds in sorted(used.items(), key=lambda item: -item[1]):
+        print(f"| {node} | {seconds:.1f} | {100 * seconds / total:.0f} % |")
+    print("(processor seconds include each process' start, about 2 s)")
+
+
+if __name__ == "__main__":
+    main()

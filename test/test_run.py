@@ -1,0 +1,116 @@
+"""Whole runs: ``hil-serl train`` with every node as a process, over DDS, from demonstrations to the result."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RESULT = re.compile(
+    r"^result: success=(?P<good>\d+)/(?P<of>\d+) robot_steps=(?P<robot_steps>\d+) "
+    r"operator_steps=(?P<operator_steps>\d+) wall_s=\d+$",
+    re.MULTILINE,
+)
+
+
+def train(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[str]:
+    """Start a run."""
+    command = [sys.executable, "-m", "hil_serl_ros.cli", "train", "--run-folder", str(folder), *arguments]
+    command += [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    # The core alone is no environment: the domain of the test comes with it.
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ.copy(),
+        start_new_session=True,
+    )
+
+
+def result_of(process: subprocess.Popen[str], seconds: float = 280) -> dict[str, int]:
+    """The figures of the last line of a run that ended well."""
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, output
+    found = RESULT.search(output)
+    assert found, output
+    return {name: int(value) for name, value in found.groupdict().items()}
+
+
+def weights_of(folder: Path) -> tuple[bytes, bytes]:
+    """Policy and critics of the last checkpoint."""
+    last = folder / "checkpoints" / "last"
+    return tuple((last / part / "model.safetensors").read_bytes() for part in ("pretrained_model", "algorithm"))  # type: ignore[return-value]
+
+
+def indices(folder: Path) -> list[int]:
+    """Indices of the logged steps, in the order of the log."""
+    from rclpy.serialization import deserialize_message
+
+    from hil_serl_ros.data.transition_log import read_log
+    from hil_serl_ros.msg import Transition
+
+    return [deserialize_message(record.data, Transition).index for record in read_log(folder / "log")]
+
+
+SHORT = {"demonstrations": 4, "train_steps": 160, "evaluate_episodes": 1, "online_step_before_learning": 20}
+
+
+@pytest.fixture(scope="module")
+def short_run(domain, tmp_path_factory) -> Path:
+    """A run of 160 steps."""
+    folder = tmp_path_factory.mktemp("short") / "run"
+    result_of(train(folder, "--seed", "7", **SHORT))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_short_run_learns_to_pick_up_the_cube(domain, tmp_path):
+    run = tmp_path / "run"
+    result = result_of(train(run, train_steps=600, evaluate_episodes=20, cosine_updates=350))
+    assert result["good"] >= 13, result  # of 20; an untrained policy has none
+    assert 600 <= result["robot_steps"] < 660
+    assert result["operator_steps"] < result["robot_steps"]
+    assert (run / "curve.png").stat().st_size > 10_000
+    assert (run / "metrics.csv").read_text().count("\n") >= 2
+    assert (run / "episodes.csv").read_text().count("evaluate,") == 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_runs_of_the_same_seed_end_with_the_same_weights(short_run, tmp_path):
+    result_of(train(tmp_path / "again", "--seed", "7", **SHORT))
+    assert weights_of(tmp_path / "again") == weights_of(short_run)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_resumed_run_goes_on_where_it_ended_and_loses_no_step(short_run):
+    before = indices(short_run)
+    result = result_of(train(short_run, "--seed", "7", "--resume", **{**SHORT, "train_steps": len(before) + 40}))
+    after = indices(short_run)
+    assert after == list(range(len(after)))
+    assert after[: len(before)] == before
+    assert result["robot_steps"] == len(after) >= len(before) + 40
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_node_that_refuses_its_parameters_is_named_with_its_last_words_and_nothing_stays_behind(domain, tmp_path):
+    process = train(tmp_path / "run", batch_size=1)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "node learner ended with exit code 2" in output
+    assert "batch_size" in output
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
