@@ -6,6 +6,7 @@ Run ``python bench/latency.py`` (about two minutes).
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import threading
 from pathlib import Path
@@ -53,7 +54,7 @@ def main() -> None:
     thread.join()
     logged = 1e3 * np.array([at * 1e-9 - (m.sent.sec + m.sent.nanosec * 1e-9) for at, _, m in log])
     acting = []
-    for (_, _, before), (_, _, message) in zip(log, log[1:], strict=False):
+    for (_, _, before), (_, _, message) in itertools.pairwise(log):
         version = message.weights_version
         if version != before.weights_version and version in left:
             # The step before was sent when the tick began that acted with these weights.

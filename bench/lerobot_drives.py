@@ -31,7 +31,7 @@ class _NoRenderer:
         """Nothing was opened."""
 
 
-def environment():  # noqa: ANN201 (gym_hil has no types)
+def environment():
     """gym_hil's PickCube with its own end-effector wrapper and a random cube."""
     mujoco.Renderer = _NoRenderer
     from gym_hil.envs import PandaPickCubeGymEnv
@@ -93,7 +93,7 @@ def our_policy(folder: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     )
 
 
-def successes(env, act: Callable[[dict[str, np.ndarray]], np.ndarray], episodes: int) -> int:  # noqa: ANN001
+def successes(env, act: Callable[[dict[str, np.ndarray]], np.ndarray], episodes: int) -> int:
     """Episodes of at most 100 steps that end with gym_hil's reward of 1."""
     good = 0
     for episode in range(episodes):

@@ -34,7 +34,7 @@ def transition(cameras: tuple[str, ...]) -> Transition:
 
 def in_memory(cameras: tuple[str, ...]) -> float:
     """Bytes of the replay's arrays per step that it can hold."""
-    layout = panda_layout(environment_state=not cameras, images={name: (3, SIDE, SIDE) for name in cameras})
+    layout = panda_layout(environment_state=not cameras, images=dict.fromkeys(cameras, (3, SIDE, SIDE)))
     ring = Ring(layout, CAPACITY)
     arrays: list[np.ndarray] = []
     for value in vars(ring).values():
