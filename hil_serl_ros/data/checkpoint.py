@@ -54,7 +54,7 @@ class Checkpoints:
         self._constant: dict[str, bytes] | None = None
 
     def prepare(self) -> None:
-        """Let lerobot write the files that never change in a run (importing it takes seconds); done by the first save."""
+        """Let lerobot write the files that never change in a run; slow, for it imports lerobot. Or ``save`` does it."""
         if self._constant is None:
             self._constant = _lerobot_files(self._layout, self._settings)
 
@@ -68,7 +68,7 @@ class Checkpoints:
         assert self._constant is not None
         trunk, actor, target = sac.trunk.values, sac.actor.values, sac.target.values
         log_alpha = sac.log_alpha.values["log_alpha"]
-        state = {"step": step, "updates": sac.updates, "critic_steps": sac.critic_steps}
+        state: dict[str, Any] = {"step": step, "updates": sac.updates, "critic_steps": sac.critic_steps}
         state |= {"sampler": dict(sampler), "counters": dict(counters)}
         files = self._constant | {
             f"{PRETRAINED}/{MODEL}": _bytes(lerobot_names.policy_tensors(trunk, actor, sac.shape)),
@@ -120,11 +120,30 @@ def load_pretrained(path: Path, sac: SAC) -> None:
         lerobot_names.load_policy(tensors, sac.trunk.values, sac.actor.values, sac.shape)
         sac.target.follow(sac.trunk, 1.0)
         if algorithm.is_file():
-            lerobot_names.load_algorithm(
-                _tensors(algorithm), sac.trunk.values, sac.target.values, log_alpha, sac.shape
-            )
+            lerobot_names.load_algorithm(_tensors(algorithm), sac.trunk.values, sac.target.values, log_alpha, sac.shape)
     except lerobot_names.ShapeError as error:
         raise CheckpointError(f"the checkpoint {path} is of another network: {error}") from error
+
+
+def read_policy(path: Path, layout: Layout) -> tuple[LearnerSettings, dict[str, Tensor]]:
+    """What acts in a ``pretrained_model`` of ours or of lerobot's: its settings and its tensors by lerobot's names.
+
+    Raises:
+        CheckpointError: missing or unreadable files, another kind of policy, or other normalization ranges.
+    """
+    config = _json(path / "config.json")
+    _check_stats(config, layout, path)
+    try:
+        policy = config["policy_kwargs"]
+        settings = LearnerSettings(
+            hidden_dims=[int(width) for width in config["actor_network_kwargs"]["hidden_dims"]],
+            latent_dim=int(config["latent_dim"]),
+            std_min=float(policy["std_min"]),
+            std_max=float(policy["std_max"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path / 'config.json'} is not a gaussian_actor's: {error}") from error
+    return settings, _tensors(path / MODEL)
 
 
 def _lerobot_files(layout: Layout, settings: LearnerSettings) -> dict[str, bytes]:

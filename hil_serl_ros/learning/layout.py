@@ -102,7 +102,7 @@ class Layout:
             data: dict[str, Any] = json.loads(text)
             vectors = {k: Vector(**{f: tuple(x) for f, x in v.items()}) for k, v in data.pop("vectors").items()}
             images = {k: (int(v[0]), int(v[1]), int(v[2])) for k, v in data.pop("images").items()}
-            rest = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+            rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
             # The encoder's order is fixed here, not by the order of JSON keys.
             ordered = {k: vectors[k] for k in (STATE, ENVIRONMENT_STATE) if k in vectors}
             return cls(vectors=ordered | vectors, images=dict(sorted(images.items())), **rest)

@@ -48,7 +48,9 @@ def load_policy(tensors: Mapping[str, Tensor], trunk: Params, actor: Params, sha
     _copy({_canonical(name): tensor for name, tensor in tensors.items()}, wanted)
 
 
-def load_algorithm(tensors: Mapping[str, Tensor], trunk: Params, target: Params, log_alpha: Tensor, shape: Shape) -> bool:
+def load_algorithm(
+    tensors: Mapping[str, Tensor], trunk: Params, target: Params, log_alpha: Tensor, shape: Shape
+) -> bool:
     """Copy lerobot's algorithm tensors into ours, all or none.
 
     Returns:

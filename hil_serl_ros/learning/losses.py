@@ -45,8 +45,15 @@ class ActorLosses(NamedTuple):
 
 @torch.no_grad()
 def targets(
-    trunk: Params, target: Params, actor: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
-    discount: float, backup_entropy: bool,
+    trunk: Params,
+    target: Params,
+    actor: Params,
+    log_alpha: Tensor,
+    batch: Batch,
+    noise: Tensor,
+    shape: Shape,
+    discount: float,
+    backup_entropy: bool,
 ) -> tuple[Tensor, Tensor]:
     """Bellman targets [B] of the critics and of the gripper critic (double DQN), by networks that lag."""
     live = networks.encode(trunk, batch.next_observation, shape)
@@ -62,17 +69,23 @@ def targets(
 
 
 def critic_losses(
-    trunk: Params, target: Params, actor: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
-    discount: float, backup_entropy: bool, margin: float = 0.0,
+    trunk: Params,
+    target: Params,
+    actor: Params,
+    log_alpha: Tensor,
+    batch: Batch,
+    noise: Tensor,
+    shape: Shape,
+    discount: float,
+    backup_entropy: bool,
+    margin: float = 0.0,
 ) -> CriticLosses:
     """Squared Bellman errors: the sum over critics of each one's mean, and the gripper critic's mean.
 
     With a ``margin`` the gripper critic is also asked to value the operator's class by so much above the others
     where the operator acted (DQfD's large-margin loss, Hester et al. 2018).
     """
-    wanted, wanted_gripper = targets(
-        trunk, target, actor, log_alpha, batch, noise, shape, discount, backup_entropy
-    )
+    wanted, wanted_gripper = targets(trunk, target, actor, log_alpha, batch, noise, shape, discount, backup_entropy)
     features = networks.encode(trunk, batch.observation, shape)
     q = networks.critics(trunk, features, batch.action, shape)
     classes, chosen = networks.gripper(trunk, features, shape), batch.gripper.unsqueeze(1)
@@ -87,8 +100,15 @@ def critic_losses(
 
 
 def actor_losses(
-    actor: Params, trunk: Params, log_alpha: Tensor, batch: Batch, noise: Tensor, shape: Shape,
-    target_entropy: float, minimum: bool, imitation: float = 0.0,
+    actor: Params,
+    trunk: Params,
+    log_alpha: Tensor,
+    batch: Batch,
+    noise: Tensor,
+    shape: Shape,
+    target_entropy: float,
+    minimum: bool,
+    imitation: float = 0.0,
 ) -> ActorLosses:
     """SAC's actor loss, the encoder held fixed, and the temperature's loss from the same log densities.
 

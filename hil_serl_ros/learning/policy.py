@@ -26,9 +26,7 @@ class Policy:
         self.shape = networks.shape_of(layout, settings)
         self._normalizer = Normalizer(layout, torch.device("cpu"))
         self.random = np.random.default_rng(seed)
-        self._trunk: Params = {
-            name: torch.zeros(size) for name, size in networks.trunk_shapes(self.shape).items()
-        }
+        self._trunk: Params = {name: torch.zeros(size) for name, size in networks.trunk_shapes(self.shape).items()}
         self._actor: Params = {name: torch.zeros(size) for name, size in networks.actor_shapes(self.shape).items()}
 
     def use(self, trunk: Params, actor: Params) -> None:

@@ -132,7 +132,7 @@ class Ring:
         return self._rows[random.integers(0, self._count, count)]
 
     def gather(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns of the steps in ``rows``: features, ``next.`` features, action, reward, terminated, penalty, operator."""
+        """Columns of the steps in ``rows``: features, ``next.`` features, and the columns of ``__init__``."""
         following = self._next[rows]
         out = {name: array[rows] for name, array in self._observations.items()}
         out |= {f"next.{name}": array[following] for name, array in self._observations.items()}

@@ -35,7 +35,9 @@ class LearnerSettings:
     backup_entropy: bool = setting(False, "Subtract the entropy term in the critics' targets.")
     num_critics: int = setting(2, "Critics in the ensemble.", minimum=1, maximum=64)
     actor_objective: str = setting(
-        "mean", "Which value of the critics the actor climbs: HIL-SERL's mean or lerobot's min.", choices=("mean", "min")
+        "mean",
+        "Which value of the critics the actor climbs: HIL-SERL's mean or lerobot's min.",
+        choices=("mean", "min"),
     )
     imitation_weight: float = setting(
         0.0,
@@ -51,7 +53,9 @@ class LearnerSettings:
     updates_per_step: int = setting(
         1, "Updates (each critic_steps critic steps and one actor step) per robot step.", minimum=1, maximum=64
     )
-    hidden_dims: list[int] = setting([256, 256], "Widths of the critics', gripper critic's and actor's layers.", minimum=1)
+    hidden_dims: list[int] = setting(
+        [256, 256], "Widths of the critics', gripper critic's and actor's layers.", minimum=1
+    )
     latent_dim: int = setting(256, "Width of each encoder's output.", minimum=1)
     std_min: float = setting(1e-5, "Least variance of the actor before tanh (lerobot's std_min).", minimum=0.0)
     std_max: float = setting(5.0, "Largest variance of the actor before tanh (lerobot's std_max).", minimum=0.0)

@@ -154,7 +154,9 @@ def test_a_checkpoint_is_never_overwritten(checkpoints: Checkpoints) -> None:
 def test_a_checkpoint_of_other_shapes_is_refused_by_one_sentence(checkpoints: Checkpoints) -> None:
     path = checkpoints.save(1, SAC(LAYOUT, SMALL), {}, {})
     wide = SAC(LAYOUT, dataclasses.replace(SMALL, hidden_dims=[32, 16]))
-    with pytest.raises(CheckpointError, match=r"of another network: the tensor .* has the shape \(16.*; this network's is \(32"):
+    with pytest.raises(
+        CheckpointError, match=r"of another network: the tensor .* has the shape \(16.*; this network's is \(32"
+    ):
         resume(path, wide)
 
 

@@ -19,7 +19,12 @@ from hil_serl_ros.learning.settings import LearnerSettings
 
 LAYOUT = panda_layout()
 SETTINGS = LearnerSettings(
-    latent_dim=24, hidden_dims=[32, 40], compile=False, actor_objective="min", temperature_init=0.3, mixed_precision="none"
+    latent_dim=24,
+    hidden_dims=[32, 40],
+    compile=False,
+    actor_objective="min",
+    temperature_init=0.3,
+    mixed_precision="none",
 )
 ROWS = 64
 
@@ -36,9 +41,7 @@ def pair(backup_entropy: bool = False) -> tuple[SAC, SACAlgorithm]:
                 tensor.add_(0.05 * torch.randn(tensor.shape, generator=sac.generator))
     config = lerobot_policy.algorithm_config(LAYOUT, settings)
     policy = GaussianActorPolicy(config.policy_config)
-    policy.load_state_dict(
-        lerobot_names.policy_tensors(sac.trunk.values, sac.actor.values, sac.shape), strict=False
-    )
+    policy.load_state_dict(lerobot_names.policy_tensors(sac.trunk.values, sac.actor.values, sac.shape), strict=False)
     algorithm = SACAlgorithm(policy, config)
     theirs = lerobot_names.algorithm_tensors(
         sac.trunk.values, sac.target.values, sac.log_alpha.values["log_alpha"], sac.shape

@@ -30,7 +30,9 @@ def observation(value: float) -> dict[str, np.ndarray]:
     return {STATE: np.array([value, 0.5], np.float32)}
 
 
-def step(index: int, episode: int = 0, number: int | None = None, end: str = "", robot: str = "r", **more: object) -> Step:
+def step(
+    index: int, episode: int = 0, number: int | None = None, end: str = "", robot: str = "r", **more: object
+) -> Step:
     """Step ``index`` observes the number ``index``; the observation after an end is index + 0.5."""
     return Step(
         index=index,
@@ -126,18 +128,14 @@ def test_robots_that_take_turns_do_not_mix() -> None:
 
 
 EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b"]), st.sampled_from(["", "", "", "terminated", "truncated"]), st.integers(0, 9)
-    ),
+    st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["", "", "", "terminated", "truncated"]), st.integers(0, 9)),
     max_size=60,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(EVENTS, st.integers(2, 9))
-def test_a_ring_holds_what_a_list_of_the_newest_rows_holds(
-    events: list[tuple[str, str, int]], capacity: int
-) -> None:
+def test_a_ring_holds_what_a_list_of_the_newest_rows_holds(events: list[tuple[str, str, int]], capacity: int) -> None:
     ring = Ring(LAYOUT, capacity)
     rows: list[dict] = []  # every row ever written: its observation, and for a step its next row
     waiting: dict[str, tuple[int, int, int]] = {}

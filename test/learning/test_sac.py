@@ -168,7 +168,9 @@ def test_one_update_is_two_critic_steps_on_two_batches_and_one_actor_step() -> N
     for _ in range(3):
         sac.update(sample)
     assert len(batches) == 6
-    assert not torch.equal(batches[0].reward, batches[1].reward) or not torch.equal(batches[0].action, batches[1].action)
+    assert not torch.equal(batches[0].reward, batches[1].reward) or not torch.equal(
+        batches[0].action, batches[1].action
+    )
     assert sac.critic_steps == sac.optimizers["critic"].state[sac.trunk.flat]["step"] == 6
     assert sac.updates == sac.optimizers["actor"].state[sac.actor.flat]["step"] == 3
 
@@ -191,7 +193,9 @@ def test_the_actor_climbs_the_critics_mean() -> None:
         q = networks.critics(mean.trunk.values, features, action, mean.shape)
         entropy = (SMALL.temperature_init * log_prob).mean()
     assert mean.actor_gradients(batch, noise)[0].actor.item() == pytest.approx((entropy - q.mean()).item(), rel=1e-5)
-    assert least.actor_gradients(batch, noise)[0].actor.item() == pytest.approx((entropy - q.amin(0).mean()).item(), rel=1e-5)
+    assert least.actor_gradients(batch, noise)[0].actor.item() == pytest.approx(
+        (entropy - q.amin(0).mean()).item(), rel=1e-5
+    )
 
 
 def test_the_temperature_rises_when_the_entropy_is_below_its_target() -> None:
