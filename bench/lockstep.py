@@ -59,7 +59,8 @@ def main() -> None:
     print(
         f"| whole graph, operator included, inside episodes | {1 / median(inside):.0f} | {1 / median(inside) / theirs:.2f} |"
     )
-    print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {whole / theirs:.2f} |")
+    ratio = whole / theirs
+    print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {ratio:.2f} |")
     print("\n| node | processor seconds | share |")
     print("|---|---|---|")
     total = sum(used.values())

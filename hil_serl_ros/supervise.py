@@ -69,7 +69,9 @@ class _Output:
             self._bar = None
 
 
-def supervise(nodes: list[NodeProcess], log_file: Path, environment: dict[str, str], remappings: tuple[str, ...]) -> int:
+def supervise(
+    nodes: list[NodeProcess], log_file: Path, environment: dict[str, str], remappings: tuple[str, ...]
+) -> int:
     """Run ``nodes`` until one of them ends, then end the others; return 0 if that one ended well.
 
     All output goes to ``log_file``. Ctrl-C ends all of them cleanly (130).
