@@ -56,11 +56,9 @@ def main() -> None:
     print("|---|---|---|")
     print(f"| physics alone, gym_hil's controller | {theirs:.0f} | 1.00 |")
     print(f"| physics alone, ours | {ours:.0f} | {ours / theirs:.2f} |")
-    print(
-        f"| whole graph, operator included, inside episodes | {1 / median(inside):.0f} | {1 / median(inside) / theirs:.2f} |"
-    )
-    ratio = whole / theirs
-    print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {ratio:.2f} |")
+    rate = 1 / median(inside)
+    print(f"| whole graph, operator included, inside episodes | {rate:.0f} | {rate / theirs:.2f} |")
+    print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {whole / theirs:.2f} |")
     print("\n| node | processor seconds | share |")
     print("|---|---|---|")
     total = sum(used.values())
