@@ -203,7 +203,10 @@ class PolicyActor(Node):
                 lambda: self.acting.take(sent) or None, "last weights of the learner", patience=LEARNER_PATIENCE
             )
         elif not self.lockstep:
-            self.acting.take_newest()
+            # The first ones are waited for, holding; later ones act as they come.
+            self.link.wait(
+                lambda: self.acting.take_newest() or None, "weights of the learner", patience=LEARNER_PATIENCE
+            )
         else:
             while learner is None:
                 learner = self.link.wait(lambda: self.outbox.learner, "word of the learner", patience=LEARNER_PATIENCE)
