@@ -81,7 +81,7 @@ class MujocoBridge(Node):
         self.twist = self.create_publisher(TwistStamped, "tool_twist", state)
         self.task_state = self.create_publisher(TaskState, "task_state", state)
         self.reward = self.create_publisher(Reward, "reward", state)
-        self.status = self.create_publisher(RobotStatus, "robot_status", state)
+        self.status = self.create_publisher(RobotStatus, "robot_status", qos.robot_status(lockstep=self.lockstep))
         self.create_subscription(RobotCommand, "command_executed", self.on_command, qos.COMMAND)
         self.create_service(ResetWorld, "reset_world", self.on_reset)
         self.create_service(StepWorld, "step_world", self.on_step)

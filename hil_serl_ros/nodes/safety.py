@@ -76,7 +76,7 @@ class SafetyNode(Node):
         self.answers = self.create_publisher(RobotCommand, "command_executed", qos.COMMAND)
         self.status = self.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
         self.create_subscription(RobotCommand, "command", self.on_command, qos.COMMAND)
-        self.create_subscription(RobotStatus, "robot_status", self.on_robot, qos.receive_state(lockstep=self.lockstep))
+        self.create_subscription(RobotStatus, "robot_status", self.on_robot, qos.robot_status(lockstep=self.lockstep))
         self.create_subscription(TeleopAction, "teleop", self.on_teleop, qos.TELEOP)
         self.create_subscription(Empty, "stop", lambda _: self.stop("stop was published"), qos.TELEOP)
         self.create_service(SetBool, "arm", self.on_arm)

@@ -27,6 +27,15 @@ def receive_state(*, lockstep: bool) -> QoSProfile:
     return publish_state(lockstep=lockstep)
 
 
+def robot_status(*, lockstep: bool) -> QoSProfile:
+    """For the robot's status between it and `safety`.
+
+    A lockstep robot is silent until it is commanded, and `safety` commands nothing before it knows the
+    status: one that starts late must get the last one, or both would wait for ever.
+    """
+    return _profile(10, latched=True) if lockstep else publish_state(lockstep=False)
+
+
 # Absolute targets, numbered: only the newest counts, and it must arrive.
 COMMAND = _profile(1)
 # What a person did: every edge counts.

@@ -67,6 +67,9 @@ def main(make: Callable[[], Node], argv: list[str] | None = None) -> None:
         if node is not None and hasattr(node, "close"):
             node.close()
         rclpy.try_shutdown()
+    # A second signal must not turn a clean end into a death while the interpreter winds up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # The executor and the middleware's threads are gone with the process: no destructor order to get wrong.
     sys.stdout.flush()
     sys.stderr.flush()

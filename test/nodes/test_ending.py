@@ -27,7 +27,7 @@ def test_a_node_that_is_busy_with_commands_ends_cleanly(graph, number):
     # A KeyboardInterrupt inside a callback aborts the events executor: the signal must come while one runs.
     process = graph.start("safety", armed_at_start=True)
     graph.call(SetBool, "arm", SetBool.Request(data=True))
-    states = graph.publisher(RobotStatus, "robot_status", qos.publish_state(lockstep=True))
+    states = graph.publisher(RobotStatus, "robot_status", qos.robot_status(lockstep=True))
     commands = graph.publisher(RobotCommand, "command", qos.COMMAND)
     target = pose_message(np.array([0.4, 0, 0.2]), np.array([1.0, 0, 0, 0]))
     states.publish(RobotStatus(target=target, control_period=0.1))

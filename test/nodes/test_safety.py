@@ -34,7 +34,7 @@ class Desk:
         self.answers = graph.subscribe(RobotCommand, "command_executed", qos.COMMAND)
         self.words = graph.subscribe(SafetyStatus, "safety_status", qos.LATCHED)
         self.commands = graph.publisher(RobotCommand, "command", qos.COMMAND)
-        self.states = graph.publisher(RobotStatus, "robot_status", qos.publish_state(lockstep=True))
+        self.states = graph.publisher(RobotStatus, "robot_status", qos.robot_status(lockstep=True))
         self.teleop = graph.publisher(TeleopAction, "teleop", qos.TELEOP)
         self.stop = graph.publisher(Empty, "stop", qos.TELEOP)
         graph.wait_until(lambda: self.words)
@@ -263,6 +263,16 @@ def test_a_robot_that_started_anew_is_followed_though_its_epoch_is_the_same(desk
         again=lambda: desk.commands.publish(RobotCommand(sequence=1, epoch=desk.epoch, target=desk.state().target)),
     )
     assert answer.verdict == ACCEPTED
+
+
+def test_a_safety_that_starts_late_learns_where_the_silent_robot_is(desk):
+    desk.ask(desk.command())
+    late = desk.graph.start("safety", "-r", "command_executed:=late_answers", "-r", "__node:=late", armed_at_start=True)
+    answers = desk.graph.subscribe(RobotCommand, "late_answers", qos.COMMAND)
+    command = desk.command(HOME + np.array([0.01, 0, 0]))
+    desk.graph.wait_until(lambda: answers, again=lambda: desk.commands.publish(command))
+    assert (answers[0].epoch, answers[0].verdict) == (desk.epoch, ACCEPTED)
+    late.stop()
 
 
 def test_what_became_of_commands_is_counted(desk):

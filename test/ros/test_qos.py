@@ -33,6 +33,14 @@ def test_all_that_counts_is_reliable_and_bounded(name):
     assert profile.depth >= 1
 
 
+@pytest.mark.parametrize("lockstep", [True, False])
+def test_all_hear_the_robots_status_and_a_late_safety_gets_it_in_lockstep(lockstep):
+    status = qos.robot_status(lockstep=lockstep)
+    for receiver in (status, qos.receive_state(lockstep=lockstep)):
+        assert qos_check_compatible(status, receiver)[0] != QoSCompatibility.ERROR
+    assert (status.durability == DurabilityPolicy.TRANSIENT_LOCAL) == lockstep
+
+
 def test_only_the_newest_command_counts():
     assert qos.COMMAND.depth == 1
     assert qos.COMMAND.durability == DurabilityPolicy.VOLATILE  # an old command must not meet a late robot
