@@ -1,6 +1,6 @@
 """How well the scripted operator does each task alone, and from states that a bad policy leaves: one table.
 
-Run ``python bench/operator.py`` (about six minutes on two cores; ``--episodes 20`` for a glance).
+Run ``python bench/operator.py`` (ten minutes on a free core; ``--episodes 20`` for a glance).
 """
 
 from __future__ import annotations
