@@ -23,7 +23,7 @@ WISH = st.builds(
 @given(WISH)
 def test_reading_what_was_written_gives_the_wish_back(wish):
     axes, buttons = MAPPING.write(wish)
-    read = MAPPING.read(np.array(axes, np.float32), buttons)  # the message has float32
+    read = MAPPING.read(np.array(axes, np.float32).tolist(), buttons)  # the message has float32
     np.testing.assert_allclose(read.motion, wish.motion, atol=1e-6)
     assert (read.gripper, read.intervening) == (wish.gripper, wish.intervening)
     assert (read.success, read.failure, read.again) == (wish.success, wish.failure, wish.again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -53,7 +54,7 @@ def link(graph, processes) -> RobotLink:
 
 
 @pytest.fixture
-def env(link, processes) -> RosEnv:
+def env(link, processes) -> Iterator[RosEnv]:
     yield RosEnv(link, LAYOUT, LIMIT, penalty=-0.02)
     for process in processes.values():
         assert process.code is None, process.output

@@ -12,7 +12,8 @@ from hil_serl_ros.env.schedule import DEMONSTRATE, EVALUATE, IDLE, TRAIN, Progre
 
 def modes(schedule: Schedule, steps_each: int = 10, most: int = 30) -> list[int]:
     """The modes of the episodes that follow, each of ``steps_each`` steps, all of them successes."""
-    steps, result = 0, []
+    steps = 0
+    result: list[int] = []
     while (mode := schedule.mode(steps)) != IDLE and len(result) < most:
         result.append(mode)
         steps += steps_each if mode != EVALUATE else 0

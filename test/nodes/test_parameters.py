@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rcl_interfaces.msg import ParameterType
@@ -28,7 +29,7 @@ OWN = ("use_sim_time", "start_type_description_service")  # rclpy's
 def settings_of(name: str) -> dict[str, dataclasses.Field]:
     """All settings that the module of a node can see, by parameter name."""
     module = importlib.import_module(f"hil_serl_ros.nodes.{name}")
-    kinds = [
+    kinds: list[Any] = [
         value for key, value in vars(module).items() if key.endswith("Settings") and dataclasses.is_dataclass(value)
     ]
     return {field.name: field for kind in kinds for field in dataclasses.fields(kind)}
@@ -37,7 +38,7 @@ def settings_of(name: str) -> dict[str, dataclasses.Field]:
 @pytest.mark.parametrize("name", NODES)
 def test_every_setting_has_a_sentence_and_a_default_within_its_bounds(name):
     module = importlib.import_module(f"hil_serl_ros.nodes.{name}")
-    kinds = [
+    kinds: list[Any] = [
         value for key, value in vars(module).items() if key.endswith("Settings") and dataclasses.is_dataclass(value)
     ]
     assert kinds

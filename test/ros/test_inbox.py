@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,8 @@ class Peer:
         self.faults: Counter[str] = Counter()
         self.log = Log()
         self.send: Any = None
-        self.inbox = Inbox(self, self.log, "run", "layout", self)
+        stand_in: Any = self
+        self.inbox = Inbox(stand_in, cast(Any, self.log), "run", "layout", stand_in)
 
     def create_subscription(self, kind: type, topic: str, callback: Any, profile: Any, *, raw: bool) -> None:
         assert raw  # the message's own bytes are logged
