@@ -35,7 +35,11 @@ class Inbox:
 
     def _on_bytes(self, data: bytes) -> None:
         received = time.time_ns()
-        message = deserialize_message(data, Transition)
+        try:
+            message = deserialize_message(data, Transition)
+        except (RuntimeError, ValueError) as error:
+            self._diagnostics.fault("unreadable", f"bytes that are no Transition came; refused: {error}")
+            return
         if message.run != self._run:
             self._diagnostics.fault("other run", f"a step of run {message.run!r} came to run {self._run!r}; refused")
             return

@@ -48,6 +48,9 @@ class Outbox:
         self.learner = status
         held = next((h.count for h in status.held if h.robot == self.robot), 0)
         now = time.monotonic()
+        if held > self.sent:
+            # The journal was lost, the learner's log was not: its count is the truth.
+            self._journal.next_index = held
         if held > self.held:
             self.held = held
             self._progress = now

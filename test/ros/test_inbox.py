@@ -104,3 +104,13 @@ def test_a_step_that_the_disk_refuses_is_not_held_and_stops_the_learner():
     assert peer.inbox.held == {"arm": 1}
     with pytest.raises(OSError, match="no space"):
         peer.inbox.take(0.0)
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_transition_are_counted_and_not_logged(data):
+    peer = Peer()
+    peer.send(data)
+    assert peer.log.written == []
+    assert peer.faults.total() == 1
+    peer.step(0)
+    assert peer.taken() == [("arm", 0)]

@@ -140,3 +140,9 @@ def test_the_words_of_another_run_or_about_another_robot_count_for_nothing(actor
     clock.seconds += RESEND_AFTER + 0.1
     actor.told(1, robot="other")
     assert actor.outbox.resent == 1
+
+
+def test_an_actor_that_lost_its_journal_goes_on_with_the_number_that_the_learner_waits_for(actor):
+    actor.told(7)
+    actor.outbox.send(Transition())
+    assert actor.wire.indices() == [7]
