@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
-
-class Table:
-    """A CSV file with one row at a time, each on disk when ``add`` returns; a resumed run goes on in it."""
-
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        new = not path.exists() or path.stat().st_size == 0
-        self._file = path.open("a", newline="", buffering=1)
-        self._writer = csv.DictWriter(self._file, columns)
-        if new:
-            self._writer.writeheader()
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
-
-    def close(self) -> None:
-        """End the file."""
-        self._file.close()
-
+from hil_serl_ros.data.board import Board
+from hil_serl_ros.data.table import Table
 
 TRAINING_COLUMNS = (
     "updates",
@@ -64,36 +44,73 @@ EPISODE_COLUMNS = (
 
 def short(number: float) -> str:
     """A count as lerobot writes it: 1234 is 1K."""
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
         if number >= size:
             return f"{number / size:.0f}{letter}"
     return f"{number:.0f}"
 
 
 def training_line(figures: Mapping[str, float], batch_size: int, episodes: int) -> str:
-    """One line in lerobot's form: step, samples, episodes, epochs, loss, gradient norm, rate, seconds."""
+    """One line in lerobot's form: step, samples, episodes, epochs, loss, gradient norm, rate, seconds.
+
+    As in lerobot's ``MetricsTracker``, ``ep`` and ``epch`` say how often the data were gone through: samples
+    drawn until now over the steps of one episode, and over all steps.
+    """
     samples = figures["updates"] * batch_size
     epochs = samples / max(figures["transitions"], 1)
     return (
-        f"step:{short(figures['updates'])} smpl:{short(samples)} ep:{short(episodes)} epch:{epochs:.2f} "
-        f"loss:{figures['critic_loss']:.3f} grdn:{figures['critic_grad_norm']:.3f} lr:{figures['lr']:.1e} "
+        f"step:{short(figures['updates'])} smpl:{short(samples)} ep:{short(epochs * episodes)} epch:{epochs:.2f} "
+        f"loss:{figures['critic_loss']:.3f} grdn:{figures['critic_grad_norm']:.3f} lr:{figures['lr']:0.1e} "
         f"updt_s:{figures['update_seconds']:.3f} data_s:{figures['data_seconds']:.3f}"
     )
 
 
+def evaluation_line(mean_return: float, success_rate: float, seconds: float) -> str:
+    """One line in lerobot's form. ``success_rate`` is from 0 to 1, ``seconds`` those of one episode."""
+    return f"∑rwrd:{mean_return:.3f} success:{100 * success_rate:.1f}% eval_s:{seconds:.3f}"
+
+
 class MetricsWriter:
-    """Training figures of one run to ``metrics.csv``, ``tensorboard/`` and the console."""
+    """Training figures of one run to ``metrics.csv``, ``tensorboard/learning`` and the console.
+
+    A resumed run goes on in them; what it does again after its checkpoint replaces what was there.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._table = Table(folder / "metrics.csv", TRAINING_COLUMNS)
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._table = Table(folder / "metrics.csv", TRAINING_COLUMNS, key="updates")
+        self._board = Board(folder / "tensorboard" / "learning")
 
     def training(self, figures: Mapping[str, float], batch_size: int, episodes: int) -> None:
         """Write ``figures`` (all of ``TRAINING_COLUMNS``) and print their line."""
         self._table.add(figures)
-        for name, value in figures.items():
-            self._board.add_scalar(f"training/{name}", value, int(figures["updates"]))
+        values = {f"training/{name}": value for name, value in figures.items() if name != "updates"}
+        self._board.add(values, int(figures["updates"]))
         print(training_line(figures, batch_size, episodes), flush=True)
+
+    def close(self) -> None:
+        """End the files."""
+        self._table.close()
+        self._board.close()
+
+
+class EpisodeWriter:
+    """Finished episodes to ``episodes.csv``, and those that count as robot time to ``tensorboard/episodes`` too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._table = Table(folder / "episodes.csv", EPISODE_COLUMNS)
+        self._board = Board(folder / "tensorboard" / "episodes")
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write ``row`` (all of ``EPISODE_COLUMNS``)."""
+        self._table.add(row)
+        if row["mode"] != "evaluate":
+            values = {
+                "episodes/success": float(row["success"]),
+                "episodes/return": float(row["episode_return"]),
+                "episodes/steps": float(row["steps"]),
+                "episodes/operator_share": row["operator_steps"] / max(row["steps"], 1),
+            }
+            self._board.add(values, int(row["robot_steps"]))
 
     def close(self) -> None:
         """End the files."""
