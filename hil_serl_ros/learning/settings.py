@@ -69,7 +69,9 @@ class LearnerSettings:
     mixed_precision: str = setting(
         "none", "Number type of the matrix products: none is float32; bf16 is bfloat16.", choices=("none", "bf16")
     )
-    compile: bool = setting(True, "Compile the update; without a C++ compiler it runs uncompiled, with a warning.")
+    compile: bool = setting(
+        False, "Compile the update: it takes half a minute at the start, and on a CPU it is slower than without."
+    )
     device: str = setting("cpu", "Where torch computes.")
     threads: int = setting(1, "Torch threads; the same seed gives the same weights for the same number.", minimum=1)
     seed: int = setting(0, "Seed of initial weights, sampling and exploration.", minimum=0)
