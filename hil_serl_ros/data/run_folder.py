@@ -1,10 +1,10 @@
 """The folder of one run: made whole, owned by one graph at a time, never silently mixed with another run.
 
-    runs/<name>/log/                    the learner's transitions, 000000.mcap ...
-                journal/<robot>/        what the learner may lack
-                checkpoints/            000100 ..., last
-                metrics.csv  episodes.csv  tensorboard/  curve.png
-                parameters.yaml         what the run was started with
+runs/<name>/log/                    the learner's transitions, 000000.mcap ...
+            journal/<robot>/        what the learner may lack
+            checkpoints/            000100 ..., last
+            metrics.csv  episodes.csv  tensorboard/  curve.png
+            parameters.yaml         what the run was started with
 """
 
 from __future__ import annotations
