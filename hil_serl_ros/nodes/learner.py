@@ -21,7 +21,7 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
 from hil_serl_ros.data.checkpoint import LAST, CheckpointError, Checkpoints, resume
-from hil_serl_ros.data.demonstrations import DemonstrationsError, read_demonstrations
+from hil_serl_ros.data.demonstrations import DemonstrationsError, read_demonstrations, whole_episodes
 from hil_serl_ros.data.metrics import MetricsWriter
 from hil_serl_ros.data.transition_log import TransitionLog
 from hil_serl_ros.learning.layout import panda_layout
@@ -106,7 +106,8 @@ class Learner(Node):
                 ]
             except DemonstrationsError as error:
                 raise SettingError(str(error)) from None
-            for message in messages:
+            # An episode that its robot did not end teaches nothing about its end.
+            for message in whole_episodes(messages):
                 if message.layout != self.layout.hash:
                     raise SettingError(
                         f"the demonstrations in {self.settings.demonstrations_folder} have another layout"

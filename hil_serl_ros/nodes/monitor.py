@@ -16,7 +16,7 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 
 from hil_serl_ros.data.curve import draw_curve
-from hil_serl_ros.data.metrics import EPISODE_COLUMNS, Table
+from hil_serl_ros.data.metrics import EPISODE_COLUMNS, EpisodeWriter, evaluation_line
 from hil_serl_ros.msg import ActorStatus, EpisodeSummary, LearnerStatus
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.diagnostics import Diagnostics
@@ -53,7 +53,7 @@ class Monitor(Node):
 
         # -------------------- state --------------------
         self.folder = Path(self.settings.run_folder)
-        self.table = Table(self.folder / "episodes.csv", EPISODE_COLUMNS)
+        self.table = EpisodeWriter(self.folder)
         self.started = self.settings.started or time.time()
         self.trained_at: float | None = None
         self.evaluation_started = 0.0
@@ -134,7 +134,7 @@ class Monitor(Node):
             seconds = (time.time() - self.evaluation_started) / len(evaluated)
             mean = sum(e.episode_return for e in evaluated) / len(evaluated)
             good = sum(e.success for e in evaluated)
-            print(f"∑rwrd:{mean:.3f} success:{100 * good / len(evaluated):.1f}% eval_s:{seconds:.3f}", flush=True)
+            print(evaluation_line(mean, good / len(evaluated), seconds), flush=True)
         print(f"curve: {self.folder / 'curve.png'}", flush=True)
         print(
             f"result: success={sum(e.success for e in evaluated)}/{len(evaluated)} "
