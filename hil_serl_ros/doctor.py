@@ -110,13 +110,13 @@ def check_torch(gpu_here: bool, probe: Probe) -> Finding:
 
 
 def check_compiler(compiler: str | None, headers: Path) -> Finding:
-    """torch.compile makes C++ on the CPU; it needs a compiler and Python's headers."""
+    """With ``compile: true`` torch makes C++ on the CPU; it needs a compiler and Python's headers."""
     missing = [] if compiler else ["g++"]
     if not (headers / "Python.h").is_file():
         missing.append("python3.12-dev")
     if not missing:
         return Finding("C++ compiler", OK, str(compiler))
-    mend = f"install the Debian packages {' '.join(missing)}; without them the update runs uncompiled, and slower"
+    mend = f"install the Debian packages {' '.join(missing)}; without them `compile: true` has no effect"
     return Finding("C++ compiler", WARN, f"missing: {', '.join(missing)}", mend)
 
 

@@ -28,7 +28,7 @@ from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.settings import SettingError, setting
 from hil_serl_ros.sim.tasks import task_named
 from hil_serl_ros.sim.viewer import Viewer
-from hil_serl_ros.sim.world import World
+from hil_serl_ros.sim.world import GRIPPER_RANGE, World
 from hil_serl_ros.srv import ResetWorld, StepWorld
 
 JOINT_NAMES = [f"panda_joint{i}" for i in range(1, 8)]
@@ -65,7 +65,6 @@ class MujocoBridge(Node):
 
         # -------------------- state --------------------
         self.world = World(self.task, self.settings.control_period, self.settings.physics_timestep)
-        self.world.reset(0)
         self.sequence = 0
         self.epoch = 0
         self.paused = False
@@ -198,7 +197,7 @@ class MujocoBridge(Node):
         self.reward.publish(reward)
         status = RobotStatus(header=header, sequence=self.sequence, epoch=self.epoch, lockstep=self.lockstep)
         status.target = pose_message(world.target_position, world.target_quaternion_wxyz)
-        status.gripper = world.gripper_command / 255.0
+        status.gripper = world.gripper_command / GRIPPER_RANGE
         status.control_period = self.settings.control_period
         # The status goes last: who has it has the rest, or will.
         self.status.publish(status)

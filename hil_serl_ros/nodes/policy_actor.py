@@ -81,7 +81,6 @@ class PolicyActor(Node):
         self.schedule = Schedule(missing, settings.train_steps, settings.evaluate_episodes)
         self.teleop = Teleop()
         self.epoch = 0
-        self.paused = False
 
         # -------------------- interfaces --------------------
         self.outbox = Outbox(self, self.journal, settings.robot, settings.run)

@@ -32,7 +32,7 @@ class Task:
         home: joint positions at the start, (7,).
         workspace_low, workspace_high: corners that targets are kept in, (3,).
         bounds_low, bounds_high: an object whose centre leaves them in x-y ends the episode, (2,).
-        objects: names of the movable bodies; each has a free joint and a sensor ``<name>_pos``.
+        objects: names of the movable bodies; each has a free joint.
         goals: names of the places, one for each object; empty: the task is to lift the only object.
         max_episode_steps: time limit in control periods.
     """
