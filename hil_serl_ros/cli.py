@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 
 from hil_serl_ros.data.run_folder import RunFolder, RunFolderError
-from hil_serl_ros.graph import JOBS, config_file, nodes_of
+from hil_serl_ros.graph import CONFIG, JOBS, config_file, nodes_of
 from hil_serl_ros.settings import SettingError
+
+DEFAULT_CONFIG = "pick_cube"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,16 +28,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, help="seed of the run (cubes, weights, operator)")
         command.add_argument("--run-folder", type=Path, help="where the run goes (default: runs/<config>-<time>)")
         command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set any parameter")
-    train.add_argument("--config", default="pick_cube", help="installed configuration or a parameter file")
+    train.add_argument("--config", help="installed configuration or a parameter file (default: pick_cube)")
     train.add_argument("--resume", action="store_true", help="go on with the run in --run-folder")
     train.add_argument("--demonstrations", type=Path, help="folder with a log of demonstrations to start from")
     train.add_argument("--job", choices=sorted(JOBS), default="train", help="which nodes to start")
-    demo.set_defaults(config="pick_cube", resume=False, demonstrations=None, job="train")
+    demo.set_defaults(config=DEFAULT_CONFIG, resume=False, demonstrations=None, job="train")
 
     evaluate = commands.add_parser("evaluate", help="run a checkpoint's policy greedily and count successes")
     evaluate.add_argument("checkpoint", type=Path, help="a pretrained_model folder, or a run's folder (its last one)")
     evaluate.add_argument("--episodes", type=int, default=200)
-    evaluate.add_argument("--config", default="pick_cube", help="installed configuration or a parameter file")
+    evaluate.add_argument("--config", help="configuration (default: that of the checkpoint's run, else pick_cube)")
     evaluate.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set any parameter")
 
     commands.add_parser("doctor", help="check this machine and say how to mend what is wrong")
@@ -63,12 +65,13 @@ def _train(arguments: argparse.Namespace) -> int:
         if not arguments.demonstrations.is_dir():
             raise SettingError(f"there is no folder {arguments.demonstrations} to load demonstrations from")
         changes["demonstrations_folder"] = str(arguments.demonstrations.resolve())
-    name = f"{Path(arguments.config).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{Path(arguments.config or DEFAULT_CONFIG).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = (arguments.run_folder or Path("runs") / name).resolve()
     if arguments.resume and arguments.run_folder is None:
         raise SettingError("--resume needs --run-folder, the folder of the run to go on with")
     changes["resume"] = arguments.resume
-    return _run(arguments.job, folder, arguments.config, changes, resume=arguments.resume)
+    config = arguments.config or _config_of(folder if arguments.resume else None)
+    return _run(arguments.job, folder, config, changes, resume=arguments.resume)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -80,7 +83,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     changes = _changes(arguments.set) | {"checkpoint": str(checkpoint.resolve()), "started": time.time()}
     changes |= {"evaluate_episodes": arguments.episodes, "demonstrations": 0, "train_steps": 0}
     folder = Path("runs") / f"evaluate-{time.strftime('%Y%m%d-%H%M%S')}"
-    return _run("evaluate", folder.resolve(), arguments.config, changes, resume=False)
+    # <run>/checkpoints/<updates>/pretrained_model
+    config = arguments.config or _config_of(next(iter(checkpoint.resolve().parents[2:3]), None))
+    return _run("evaluate", folder.resolve(), config, changes, resume=False)
+
+
+def _config_of(run: Path | None) -> str:
+    """The configuration that a run was started with; without one, the demo's."""
+    kept = run / CONFIG if run is not None else None
+    return str(kept) if kept is not None and kept.is_file() else DEFAULT_CONFIG
 
 
 def _run(job: str, folder: Path, config: str, changes: dict[str, Any], *, resume: bool) -> int:

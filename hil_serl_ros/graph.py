@@ -5,6 +5,7 @@ The launch files and ``hil-serl`` both read it; both hand the nodes the same par
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ JOBS = {
     "teleop": (*ROBOT, "joy_teleop", "learner", "policy_actor", "monitor"),
     "evaluate": (*ROBOT, "policy_actor", "monitor"),
 }
+CONFIG = "config.yaml"  # a run's own copy of its configuration
 NICED = {"learner": 5}  # below the control path: two cores are a design limit
 
 
@@ -86,20 +88,29 @@ def nodes_of(job: str, run_folder: Path, config: str, changes: dict[str, Any]) -
     if job not in JOBS:
         raise SettingError(f"there is no job {job}; choose one of {', '.join(JOBS)}")
     file = config_file(config)
+    written = run_folder / "parameters.yaml"
     try:
-        content = yaml.safe_load(file.read_text()) or {}
-        shared = {**content.get("/**", {}).get("ros__parameters", {}), **changes}
-        task = task_named(shared.get("task", "pick_cube"))
+        # A run that is gone on with keeps what it was started with; what is asked for now stands above it.
+        own = {**_shared(written), **changes} if written.is_file() else dict(changes)
+        task = task_named((_shared(file) | own).get("task", "pick_cube"))
     except (yaml.YAMLError, AttributeError) as error:
         raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise SettingError(str(error)) from None
-    own = {**changes, "run_folder": str(run_folder), "run": changes.get("run", run_folder.name)}
+    own |= {"run_folder": str(run_folder), "run": own.get("run", run_folder.name)}
+    kept = run_folder / CONFIG
+    if file != kept:
+        shutil.copyfile(file, kept)
     workspace = {"workspace_low": list(map(float, task.workspace_low))}
     workspace["workspace_high"] = list(map(float, task.workspace_high))
     parameters = {"/**": {"ros__parameters": own}, "/**/safety": {"ros__parameters": workspace}}
-    written = run_folder / "parameters.yaml"
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
     )
-    return [NodeProcess(name, (file, written), NICED.get(name, 0)) for name in JOBS[job]]
+    return [NodeProcess(name, (kept, written), NICED.get(name, 0)) for name in JOBS[job]]
+
+
+def _shared(file: Path) -> dict[str, Any]:
+    """The parameters that a file gives to every node."""
+    content = yaml.safe_load(file.read_text()) or {}
+    return dict(content.get("/**", {}).get("ros__parameters", {}))

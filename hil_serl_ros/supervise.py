@@ -16,6 +16,7 @@ from tqdm import tqdm
 from hil_serl_ros.graph import NodeProcess
 
 LAST_WORDS = 15  # lines
+MONITOR = "monitor"
 STOP_WAIT = 20  # s for a checkpoint to be written before a process is killed
 
 
@@ -87,9 +88,10 @@ def supervise(
         manager.loop()
         output.close()
     code = manager.returncode or 0
-    interrupted = code in (130, 143)
-    if not interrupted and code != 0 and output.codes:
-        dead = next(iter(output.codes))
+    dead = next(iter(output.codes), "")
+    if code == 0 and dead != MONITOR and MONITOR in {node.name for node in nodes}:
+        code = 1  # only the monitor knows that all is done; whoever ends before it, however well, ends the run
+    if code not in (0, 130, 143) and dead:
         print(f"\nnode {dead} ended with exit code {output.codes[dead]}; its last words:", file=sys.stderr)
         for line in output.words[dead]:
             print(f"  | {line}", file=sys.stderr)

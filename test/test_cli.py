@@ -119,6 +119,13 @@ def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_one_named(gr
     assert not (tmp_path / "run").exists()
 
 
+def test_a_node_that_ends_before_the_monitor_is_no_success_however_well_it_ended(domain, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(NodeProcess, "command", lambda self, _: ["true"] if self.name == "state" else ["sleep", "60"])
+    nodes = [NodeProcess("monitor", ()), NodeProcess("state", ())]
+    assert supervise(nodes, tmp_path / "output.log", {}, ()) == 1
+    assert "node state ended" in capsys.readouterr().err
+
+
 def test_a_node_that_dies_is_named_with_its_last_words(domain, tmp_path, capsys):
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("/**:\n  ros__parameters:\n    clock: sundial\n")

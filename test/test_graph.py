@@ -36,9 +36,18 @@ def test_nodes_are_started_with_the_configuration_and_what_the_run_changes_above
     assert [node.name for node in nodes] == list(JOBS["train"])
     command = nodes[0].command()
     files = [Path(b) for a, b in itertools.pairwise(command) if a == "--params-file"]
-    assert files == [config_file("pick_cube"), tmp_path / "parameters.yaml"]
+    assert files == [tmp_path / "config.yaml", tmp_path / "parameters.yaml"]
+    assert files[0].read_text() == config_file("pick_cube").read_text()
     own = written(tmp_path)["/**"]["ros__parameters"]
     assert own == {"seed": 7, "run_folder": str(tmp_path), "run": tmp_path.name}
+
+
+def test_a_run_that_is_gone_on_with_keeps_its_configuration_and_what_it_was_started_with(tmp_path):
+    nodes_of("train", tmp_path, "arrange_boxes", {"seed": 7, "resume": False})
+    nodes = nodes_of("train", tmp_path, str(tmp_path / "config.yaml"), {"resume": True})
+    assert nodes[0].parameter_files[0].read_text() == config_file("arrange_boxes").read_text()
+    own = written(tmp_path)["/**"]["ros__parameters"]
+    assert (own["seed"], own["resume"]) == (7, True)
 
 
 def test_the_workspace_of_safety_is_the_tasks(tmp_path):
@@ -67,7 +76,7 @@ def test_every_installed_configuration_is_of_a_known_task(path, tmp_path):
 def test_a_configuration_can_be_a_file_of_the_users(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("/**:\n  ros__parameters:\n    task: arrange_boxes\n")
-    assert nodes_of("sim", tmp_path, str(file), {})[0].parameter_files[0] == file
+    assert nodes_of("sim", tmp_path, str(file), {})[0].parameter_files[0].read_text() == file.read_text()
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,7 @@ class Checkpoints:
             self._constant = _lerobot_files(self._layout, self._settings)
 
     def save(self, step: int, sac: SAC, sampler: Mapping[str, Any], counters: Mapping[str, Any]) -> Path:
-        """Write ``folder/<step>`` completely, then point ``last`` to it.
-
-        Raises:
-            FileExistsError: there is one of this step.
-        """
+        """Write ``folder/<step>`` completely, then point ``last`` to it."""
         self.prepare()
         assert self._constant is not None
         trunk, actor, target = sac.trunk.values, sac.actor.values, sac.target.values
@@ -79,7 +75,8 @@ class Checkpoints:
             f"{TRAINING}/rng_state.safetensors": _bytes({"torch_generator": sac.generator.get_state()}),
         }
         path = self.folder / f"{step:06d}"
-        write_folder(path, files)
+        if not path.exists():  # else a kill came between the whole folder and the link
+            write_folder(path, files)
         point(self.folder / LAST, path.name)
         return path
 

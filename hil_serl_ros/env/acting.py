@@ -84,7 +84,7 @@ class Acting:
 
     def take(self, version: int) -> bool:
         """Act with the oldest weights of at least ``version`` from now on; False: they have not come yet."""
-        if self._policy is not None and self.version == version:
+        if self._policy is not None and self.version == version and version not in self._waiting:
             return True
         fit = [v for v in self._waiting if v >= version]
         return bool(fit) and self._load(min(fit))

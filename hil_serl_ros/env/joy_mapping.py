@@ -1,8 +1,8 @@
 """A gamepad's axes and buttons as the operator's wishes, and back (for the scripted operator).
 
 The layout is gym_hil's on an Xbox pad as the ROS ``joy`` package numbers it: RB held intervenes, left
-stick x-y, right stick z, LT opens and RT closes the gripper, Y success, A failure, X again. The operator
-stands behind the robot: stick forward is +x, stick left is +y (REP-103).
+stick x-y, right stick z, LT opens and RT closes the gripper, Y success, A failure, X again; B is the
+emergency stop. The operator stands behind the robot: stick forward is +x, stick left is +y (REP-103).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Wish:
     success: bool = False
     failure: bool = False
     again: bool = False
+    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class JoyMapping:
     open_axis: int = 2
     close_axis: int = 5
     failure_button: int = 0
+    stop_button: int = 1
     again_button: int = 2
     success_button: int = 3
     intervene_button: int = 5
@@ -51,7 +53,8 @@ class JoyMapping:
             ValueError: fewer axes or buttons than the mapping needs, or a number that is not finite.
         """
         most_axis = max(self.x_axis, self.y_axis, self.z_axis, self.open_axis, self.close_axis)
-        most_button = max(self.failure_button, self.again_button, self.success_button, self.intervene_button)
+        labels = (self.failure_button, self.again_button, self.success_button, self.stop_button)
+        most_button = max(*labels, self.intervene_button)
         if len(axes) <= most_axis or len(buttons) <= most_button:
             raise ValueError(
                 f"the joystick has {len(axes)} axes and {len(buttons)} buttons; "
@@ -73,6 +76,7 @@ class JoyMapping:
             bool(buttons[self.success_button]),
             bool(buttons[self.failure_button]),
             bool(buttons[self.again_button]),
+            bool(buttons[self.stop_button]),
         )
 
     def write(self, wish: Wish) -> tuple[list[float], list[int]]:
@@ -88,4 +92,5 @@ class JoyMapping:
         buttons[self.success_button] = int(wish.success)
         buttons[self.failure_button] = int(wish.failure)
         buttons[self.again_button] = int(wish.again)
+        buttons[self.stop_button] = int(wish.stop)
         return axes, buttons

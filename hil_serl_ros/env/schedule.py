@@ -67,7 +67,9 @@ class Schedule:
         return EVALUATE if self._evaluations > 0 else IDLE
 
     def done(self, progress: Progress) -> None:
-        """Count one finished episode; a demonstration that failed does not count."""
+        """Count one finished episode; a demonstration that failed does not count, nor one that a request cut."""
+        if self.interrupted:
+            return
         if progress.mode == DEMONSTRATE:
             self._demonstrations -= progress.success
         elif progress.mode == TRAIN:
@@ -90,7 +92,8 @@ class Tally:
         self.demonstrations = 0  # that succeeded
         if path.exists():
             saved = json.loads(path.read_text())
-            self._episodes, self.total = saved["episodes"], saved["total"]
+            # Evaluation begins anew, on the seeds that every evaluation has.
+            self._episodes, self.total = saved["episodes"] | {str(EVALUATE): 0}, saved["total"]
             self.operator_steps, self.demonstrations = saved["operator_steps"], saved["demonstrations"]
 
     def begin(self, mode: int) -> int:

@@ -33,6 +33,7 @@ class JoySettings:
     open_axis: int = setting(2, "Trigger that opens the gripper (rests at 1, pressed -1).", minimum=0, maximum=31)
     close_axis: int = setting(5, "Trigger that closes the gripper (rests at 1, pressed -1).", minimum=0, maximum=31)
     failure_button: int = setting(0, "Button that ends the episode as a failure.", minimum=0, maximum=31)
+    stop_button: int = setting(1, "Button that latches the emergency stop.", minimum=0, maximum=31)
     again_button: int = setting(2, "Button that discards the episode.", minimum=0, maximum=31)
     success_button: int = setting(3, "Button that ends the episode as a success.", minimum=0, maximum=31)
     intervene_button: int = setting(5, "Button that is held while the operator drives.", minimum=0, maximum=31)
@@ -73,21 +74,22 @@ class JoyTeleop(Node):
         self.heard = time.monotonic()
         action = TeleopAction(header=joy.header, connected=True, intervening=wish.intervening, gripper=wish.gripper)
         action.motion = wish.motion.astype("float32")
-        action.event = self.event(wish)
+        events = self.events(wish) or [TeleopAction.EVENT_NONE]
         self.before = wish
-        self.publisher.publish(action)
+        for action.event in events:
+            self.publisher.publish(action)
         self.diagnostics.event("joy")
 
-    def event(self, wish: Wish) -> int:
-        """The label that was pressed since the message before; a held button says nothing twice."""
+    def events(self, wish: Wish) -> list[int]:
+        """What was pressed since the message before, the stop first; a held button says nothing twice."""
         before = self.before
-        if wish.success and not (before and before.success):
-            return TeleopAction.EVENT_SUCCESS
-        if wish.failure and not (before and before.failure):
-            return TeleopAction.EVENT_FAILURE
-        if wish.again and not (before and before.again):
-            return TeleopAction.EVENT_AGAIN
-        return TeleopAction.EVENT_NONE
+        edges = {
+            TeleopAction.EVENT_STOP: wish.stop and not (before and before.stop),
+            TeleopAction.EVENT_SUCCESS: wish.success and not (before and before.success),
+            TeleopAction.EVENT_FAILURE: wish.failure and not (before and before.failure),
+            TeleopAction.EVENT_AGAIN: wish.again and not (before and before.again),
+        }
+        return [event for event, pressed in edges.items() if pressed]
 
     def on_timer(self) -> None:
         """A silent joystick drives nothing."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import threading
 import time
 from array import array
@@ -85,6 +86,7 @@ class Learner(Node):
         self.saved = -1  # updates of the checkpoint saved last
         self.state = "waiting"
         self.failure: Exception | None = None
+        self.thread: threading.Thread | None = None
         self.published = time.monotonic()
 
         # -------------------- interfaces --------------------
@@ -117,8 +119,14 @@ class Learner(Node):
                     self.trainer.replay.add(step_of(message))
 
     def load_run(self) -> None:
-        """On resume, the checkpoint and the log."""
+        """On resume, the checkpoint and the log.
+
+        Raises:
+            SettingError: there is a log though nothing is resumed, or what is there is of another configuration.
+        """
         if not self.settings.resume:
+            if next(self.log.read(), None) is not None:
+                raise SettingError(f"{self.folder} holds a run already; choose another folder, or resume it")
             return
         saved = None
         if (self.folder / "checkpoints" / LAST).exists():
@@ -126,11 +134,14 @@ class Learner(Node):
                 saved = resume(self.folder / "checkpoints" / LAST, self.trainer.sac)
             except CheckpointError as error:
                 raise SettingError(str(error)) from None
+            self.saved = self.trainer.sac.updates
         # The log is the memory: it rebuilds both buffers. What the checkpoint has not learned from yet is
         # learned from now, step by step, as it would have been.
         learned = saved.counters["transitions"] if saved else 0
         for record in self.log.read():
             message = deserialize_message(record.data, Transition)
+            if message.layout != self.layout.hash:
+                raise SettingError(f"the log in {self.folder} was made for another layout (task, features or units)")
             self.inbox.held[message.robot] = message.index + 1
             if saved and self.trainer.transitions == learned:
                 self.trainer.replay.set_random_state(saved.sampler)
@@ -141,9 +152,9 @@ class Learner(Node):
     # -------------------- learning --------------------
     def run(self, executor: Executor) -> None:
         """Learn in this thread while another one serves ROS."""
-        thread = threading.Thread(target=self.serve, args=(executor,), name="ros", daemon=True)
+        self.thread = threading.Thread(target=self.serve, args=(executor,), name="ros", daemon=True)
         self.state = "warming up"
-        thread.start()
+        self.thread.start()
         # All that is slow and can be done before the first step of training, while demonstrations come in.
         self.checkpoints.prepare()
         self.trainer.warm_up()
@@ -157,7 +168,7 @@ class Learner(Node):
                 self.take(message, learn=True)
             elif self.trainer.owed:
                 self.update()
-            elif self.version != self.trainer.transitions:
+            elif self.version != self.learned_from:
                 self.publish_weights()
                 self.state = "waiting"
             elif self.unsaved and time.monotonic() - self.published > REST_SECONDS:
@@ -191,7 +202,10 @@ class Learner(Node):
     def update(self) -> None:
         """One update, and what is due after it."""
         self.state = "learning"
-        self.trainer.update()
+        stats = self.trainer.update()
+        if not math.isfinite(stats.critic_loss + stats.actor_loss):
+            # Before anything of it is published or saved.
+            raise FloatingPointError(f"update {self.trainer.sac.updates} gave a loss that is not finite")
         updates = self.trainer.sac.updates
         if updates % self.settings.log_freq == 0:
             self.metrics.training(self.trainer.figures(), self.learning.batch_size, self.episodes)
@@ -202,16 +216,21 @@ class Learner(Node):
             self.publish_weights()
 
     # -------------------- out --------------------
+    @property
+    def learned_from(self) -> int:
+        """Steps whose updates are done."""
+        return self.trainer.transitions - math.ceil(self.trainer.owed / self.learning.updates_per_step)
+
     def publish_weights(self) -> None:
         """Publish the trainable tensors under the number of steps that they were learned from."""
         sac = self.trainer.sac
         data, sha256 = pack(sac.trunk.values, sac.actor.values, sac.shape)
-        message = Weights(run=self.settings.run, version=self.trainer.transitions, updates=sac.updates)
+        message = Weights(run=self.settings.run, version=self.learned_from, updates=sac.updates)
         message.header.stamp = self.get_clock().now().to_msg()
         message.settings, message.layout, message.sha256 = self.settings_text, self.layout.hash, sha256
         message.data = array("B", data)
         self.weights.publish(message)
-        self.version, self.published = self.trainer.transitions, time.monotonic()
+        self.version, self.published = message.version, time.monotonic()
 
     def publish_status(self) -> None:
         """Say what is held and how learning goes."""
@@ -240,6 +259,10 @@ class Learner(Node):
 
     def close(self) -> None:
         """Leave a checkpoint of the last update and a finished log."""
+        # Nothing may be logged or acknowledged while the log is being ended.
+        self.context.try_shutdown()
+        if self.thread is not None:
+            self.thread.join(2.0)
         if self.unsaved:
             self.save()
         self.log.close()

@@ -131,6 +131,8 @@ class PolicyActor(Node):
         number = self.tally.begin(mode)
         seed = episode_seed(self.settings.seed, mode, number)
         self.acting.begin(seed, greedy=mode == EVALUATE)
+        if mode != DEMONSTRATE:
+            self.wait_for_weights(mode)  # before the observation, which would grow stale meanwhile
         observation, info = self.env.reset(seed=seed)
         self.epoch = info["epoch"]
         message = self.env.message
@@ -148,6 +150,8 @@ class PolicyActor(Node):
             self.env.source = RobotCommand.SOURCE_HUMAN if operator.intervening else RobotCommand.SOURCE_POLICY
             after, reward, terminated, truncated, info = self.env.step(action)
             success = info["is_success"]
+            # A step that safety held was nobody's: there is nothing in it to imitate.
+            driven = operator.intervening and info["verdict"] != RobotCommand.VERDICT_HELD
             if self.lockstep and not (terminated or truncated):
                 # A label is about what the person sees: in lockstep their word on it is waited for.
                 self.operator_at(nanoseconds(self.env.message.header.stamp), mode)
@@ -160,7 +164,7 @@ class PolicyActor(Node):
             transition.action, transition.reward = info["executed_action"], reward
             transition.discrete_penalty = info["discrete_penalty"]
             transition.terminated, transition.truncated, transition.success = terminated, truncated, success
-            transition.intervention = operator.intervening
+            transition.intervention = driven
             transition.weights_version = self.acting.version
             if terminated or truncated:
                 transition.final_observation = [self.env.message]
@@ -168,9 +172,9 @@ class PolicyActor(Node):
                 now = time.time_ns()
                 transition.sent.sec, transition.sent.nanosec = divmod(now, 1_000_000_000)
                 self.outbox.send(transition)
-                self.tally.operator_steps += operator.intervening
+                self.tally.operator_steps += driven
             summary.steps += 1
-            summary.operator_steps += operator.intervening
+            summary.operator_steps += driven
             summary.episode_return += reward
             self.diagnostics.event("steps")
             observation, message = after, self.env.message

@@ -206,7 +206,9 @@ class SafetyNode(Node):
 
     def on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Service ``arm``: true arms, false disarms; a stop must be cleared first."""
-        if request.data and self.state == SafetyStatus.STOPPED:
+        if self.state == SafetyStatus.STOPPED:
+            # Only clear_stop ends a stop: disarming must not be a way around it.
+            response.success = not request.data
             response.message = f"stopped ({self.reason}); call clear_stop first"
             return response
         self.state = SafetyStatus.ARMED if request.data else SafetyStatus.DISARMED

@@ -60,6 +60,7 @@ class ScriptedOperator(Node):
         self.pending: dict | None = None  # an instant that waits for the actor's word on its epoch
         self.epoch: int | None = None
         self.succeeded = False
+        self.counted: int | None = None  # stamp of the last step that the rule counted, ns
         self.said: tuple[int, Joy] | None = None  # the answer to the last instant
 
         # -------------------- interfaces --------------------
@@ -102,6 +103,14 @@ class ScriptedOperator(Node):
         self.publisher.publish(self.said[1])
         self.diagnostics.event("joy")
 
+    def is_step(self, status: RobotStatus) -> bool:
+        """A control period has passed since the last step that was counted; in realtime states come more often."""
+        now, period = nanoseconds(status.header.stamp), int(status.control_period * 1e9) - 500_000
+        if not status.lockstep and self.counted is not None and now - self.counted < period:
+            return False
+        self.counted = now
+        return True
+
     def decide(self, parts: dict, mode: int) -> Joy:
         """Look at the world and decide what to press."""
         status, task = parts["status"], parts["task"]
@@ -111,6 +120,7 @@ class ScriptedOperator(Node):
                 self.rule.begin(self.succeeded)
             self.expert.reset()
             self.epoch = status.epoch
+            self.counted = None
         self.succeeded = parts["reward"].success
         intervening = mode == ActorStatus.MODE_DEMONSTRATE
         wish = Wish(np.zeros(6), KEEP, intervening)
@@ -119,7 +129,7 @@ class ScriptedOperator(Node):
             goals = np.array([position_array(pose) for pose in task.goal_poses]).reshape(-1, 3)
             tool = position_array(parts["pose"].pose)
             if mode == ActorStatus.MODE_TRAIN:
-                intervening = self.rule.update()
+                intervening = self.rule.update() if self.is_step(status) else self.rule.driving
             if intervening:
                 action = self.expert.act(tool, status.gripper, objects, goals, position_array(status.target))
                 motion = np.zeros(6)

@@ -31,7 +31,9 @@ class StateSettings:
     )
     environment_state: bool = setting(True, "Observe the first object's position (simulation's ground truth).")
     joints: int = setting(7, "Number of joints that a JointState must have.", minimum=1, maximum=32)
-    max_age: float = setting(0.1, "Oldest part that still joins, realtime only.", unit="s", minimum=0.001, maximum=10.0)
+    max_age: float = setting(
+        0.05, "Oldest part that still joins, realtime only.", unit="s", minimum=0.001, maximum=10.0
+    )
 
 
 class StateNode(Node):

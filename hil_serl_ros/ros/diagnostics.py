@@ -53,7 +53,7 @@ class Diagnostics:
         """Publish one status; WARN while faults are being counted."""
         now = time.monotonic()
         seconds, self._since = max(now - self._since, 1e-9), now
-        new = {name: n - self._reported[name] for name, n in self._faults.items() if n > self._reported[name]}
+        new = {name: n - self._reported[name] for name, n in list(self._faults.items()) if n > self._reported[name]}
         self._reported = Counter(self._faults)
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if new else DiagnosticStatus.OK,

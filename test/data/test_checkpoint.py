@@ -145,10 +145,11 @@ def test_a_process_killed_while_saving_leaves_the_one_before_whole(
 
 
 def test_a_checkpoint_is_never_overwritten(checkpoints: Checkpoints) -> None:
-    sac = SAC(LAYOUT, SMALL)
-    checkpoints.save(100, sac, {}, {})
-    with pytest.raises(FileExistsError, match="never overwritten"):
-        checkpoints.save(100, sac, {}, {})
+    first = checkpoints.save(100, SAC(LAYOUT, SMALL), {}, {})
+    before = (first / "pretrained_model" / "model.safetensors").read_bytes()
+    (checkpoints.folder / "last").unlink()  # a kill came between the folder and the link
+    checkpoints.save(100, SAC(LAYOUT, dataclasses.replace(SMALL, seed=1)), {}, {})
+    assert (checkpoints.folder / "last" / "pretrained_model" / "model.safetensors").read_bytes() == before
 
 
 def test_a_checkpoint_of_other_shapes_is_refused_by_one_sentence(checkpoints: Checkpoints) -> None:

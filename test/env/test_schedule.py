@@ -89,7 +89,7 @@ def test_an_unknown_mode_is_refused_and_changes_nothing(mode):
     assert schedule.mode(0) == EVALUATE
 
 
-def test_a_tally_outlives_its_process_so_no_episode_number_is_used_twice(tmp_path):
+def test_a_tally_outlives_its_process_so_no_episode_is_numbered_twice_and_evaluation_begins_anew(tmp_path):
     path = tmp_path / "tally.json"
     first = Tally(path)
     assert [first.begin(DEMONSTRATE), first.begin(TRAIN), first.begin(EVALUATE), first.begin(TRAIN)] == [0, 0, 0, 1]
@@ -97,7 +97,7 @@ def test_a_tally_outlives_its_process_so_no_episode_number_is_used_twice(tmp_pat
     first.save()
     second = Tally(path)  # the process died in an episode that had begun
     assert (second.operator_steps, second.demonstrations, second.total) == (17, 1, 2)
-    assert [second.begin(DEMONSTRATE), second.begin(TRAIN), second.begin(EVALUATE)] == [1, 2, 1]
+    assert [second.begin(DEMONSTRATE), second.begin(TRAIN), second.begin(EVALUATE)] == [1, 2, 0]
 
 
 def test_an_evaluation_is_no_episode_of_the_run(tmp_path):

@@ -70,6 +70,7 @@ def test_the_hands_wish_is_published_with_the_stamp_of_the_joystick(pad):
         ("success", TeleopAction.EVENT_SUCCESS),
         ("failure", TeleopAction.EVENT_FAILURE),
         ("again", TeleopAction.EVENT_AGAIN),
+        ("stop", TeleopAction.EVENT_STOP),
     ],
 )
 def test_a_held_button_is_one_event_and_a_second_press_another(pad, button, event):

@@ -167,6 +167,13 @@ def test_an_emergency_stop_holds_every_command_and_latches(desk, door):
     assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == HELD
 
 
+def test_disarming_is_no_way_around_a_stop(desk):
+    desk.graph.call(Trigger, "emergency_stop", Trigger.Request())
+    assert desk.arm(False).success
+    assert not desk.arm(True).success
+    assert desk.ask(desk.command(HOME + np.array([0.01, 0, 0]))).verdict == HELD
+
+
 def test_a_stop_outlives_the_episode(desk):
     desk.graph.call(Trigger, "emergency_stop", Trigger.Request())
     desk.epoch += 1

@@ -163,7 +163,7 @@ def test_in_realtime_a_part_that_is_too_old_refuses_the_observation_and_is_count
         real.graph.listen(0.05)
     assert real.seen == []
     assert real.graph.wait_until(lambda: real.faults().get("stale", 0) >= 1)
-    assert "pose is missing or too old" in real.process.output
+    assert "is missing or too old" in real.process.output
 
 
 def test_without_ground_truth_only_the_robot_is_observed(graph):
