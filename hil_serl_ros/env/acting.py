@@ -83,8 +83,9 @@ class Acting:
         return self._policy.act(observation, deterministic=self._greedy)
 
     def take(self, version: int) -> bool:
-        """Act with the oldest weights of at least ``version`` from now on; False: they have not come yet."""
-        if self._policy is not None and self.version == version and version not in self._waiting:
+        """Act with weights of ``version``, or the oldest newer ones, from now on; False: none have come yet."""
+        # After a restart only newer weights than the asked ones may be there; then those go on acting.
+        if self._policy is not None and self.version >= version and version not in self._waiting:
             return True
         fit = [v for v in self._waiting if v >= version]
         return bool(fit) and self._load(min(fit))
