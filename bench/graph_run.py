@@ -14,7 +14,7 @@ from rclpy.serialization import deserialize_message
 from hil_serl_ros.data.transition_log import read_log
 from hil_serl_ros.msg import Transition
 
-DOMAIN = "93"
+DOMAIN = os.environ.get("ROS_DOMAIN_ID", "93")
 
 
 def run_graph(folder: Path, *settings: str, seconds: float = 600.0) -> dict[str, float]:
@@ -42,20 +42,30 @@ def transitions(folder: Path) -> list[tuple[int, int, Transition]]:
     return [(r.log_time, len(r.data), deserialize_message(r.data, Transition)) for r in read_log(folder / "log")]
 
 
-def _nodes(folder: Path) -> dict[str, float]:
-    """Processor seconds of this run's nodes, by name."""
-    ticks = os.sysconf("SC_CLK_TCK")
+def node_processes(folder: Path) -> dict[str, int]:
+    """Process numbers of this run's nodes, by name."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             words = (entry / "cmdline").read_bytes().decode().split("\0")
-            name = next((w.rsplit(".", 1)[-1] for w in words if w.startswith("hil_serl_ros.nodes.")), None)
-            if name is None or not any(str(folder) in w for w in words):
-                continue
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except (OSError, UnicodeDecodeError):
             continue  # it ended while it was looked at
-        found[name] = (int(fields[11]) + int(fields[12])) / ticks
+        name = next((w.rsplit(".", 1)[-1] for w in words if w.startswith("hil_serl_ros.nodes.")), None)
+        if name is not None and any(str(folder) in w for w in words):
+            found[name] = int(entry.name)
     return found
+
+
+def _nodes(folder: Path) -> dict[str, float]:
+    """Processor seconds of this run's nodes, by name."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    used = {}
+    for name, process in node_processes(folder).items():
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it ended while it was looked at
+        used[name] = (int(fields[11]) + int(fields[12])) / ticks
+    return used

@@ -1,16 +1,20 @@
 """Lockstep control steps per second through the whole graph, learner idle, and each node's share: one table.
 
 Run ``python bench/lockstep.py`` (about one minute). The peer, physics alone in one process, runs in the same call:
-gym_hil's controller and ours, which are equal in trajectory.
+gym_hil's controller and ours, which are equal in trajectory. With ``--cameras front,wrist`` the policy sees 128x128
+pictures of them, and gym_hil's own environment, which renders the same two, runs too (two minutes).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it when it is imported
 
 import mujoco
 import numpy as np
@@ -39,15 +43,34 @@ def physics_rates() -> tuple[float, float]:
     return ours, STEPS / (time.perf_counter() - started)
 
 
+def gym_hil_rate() -> float:
+    """Steps per second of gym_hil's environment with its two 128x128 pictures, in one process."""
+    import gym_hil  # noqa: F401
+    import gymnasium
+
+    env = gymnasium.make("gym_hil/PandaPickCubeBase-v0", image_obs=True).unwrapped
+    env.reset(seed=0)
+    taken = []
+    for _ in range(15):
+        started = time.perf_counter()
+        env.step(np.zeros(7))
+        taken.append(time.perf_counter() - started)
+    env.close()
+    return 1 / median(taken)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=150)
-    episodes = parser.parse_args().episodes
+    parser.add_argument("--episodes", type=int, default=0, help="demonstrations (default: 150, or 60 with cameras)")
+    parser.add_argument("--cameras", default="", help="names with commas between, of front and wrist")
+    arguments = parser.parse_args()
+    seen = [f"cameras=[{arguments.cameras}]", "environment_state=false"] if arguments.cameras else []
+    episodes = arguments.episodes or (60 if seen else 150)
     ours, theirs = physics_rates()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
-        used = run_graph(folder, f"demonstrations={episodes}", "train_steps=0", "evaluate_episodes=0")
+        used = run_graph(folder, f"demonstrations={episodes}", "train_steps=0", "evaluate_episodes=0", *seen)
         log = transitions(folder)
     # The second half: by then the learner has started and is idle, as the row says.
     log = log[len(log) // 2 :]
@@ -58,6 +81,8 @@ def main() -> None:
     print("|---|---|---|")
     print(f"| physics alone, gym_hil's controller | {theirs:.0f} | 1.00 |")
     print(f"| physics alone, ours | {ours:.0f} | {ours / theirs:.2f} |")
+    if seen:
+        print(f"| gym_hil's environment alone, two cameras | {(peer := gym_hil_rate()):.1f} | {peer / theirs:.2f} |")
     rate = 1 / median(inside)
     print(f"| whole graph, operator included, learner idle, inside episodes | {rate:.0f} | {rate / theirs:.2f} |")
     print(f"| whole graph, resets included ({len(sent)} steps) | {whole:.0f} | {whole / theirs:.2f} |")

@@ -6,12 +6,15 @@ unless told otherwise, stands beside ours.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from hil_serl_ros.learning.layout import panda_layout
-from hil_serl_ros.learning.ring import Ring
+from hil_serl_ros.learning.replay import Replay
+from hil_serl_ros.learning.settings import LearnerSettings
 from hil_serl_ros.msg import Observation, Transition
 
 CAPACITY = 1000
@@ -32,15 +35,11 @@ def transition(cameras: tuple[str, ...]) -> Transition:
     return message
 
 
-def in_memory(cameras: tuple[str, ...]) -> float:
+def in_memory(cameras: tuple[str, ...], **changes: object) -> float:
     """Bytes of the replay's arrays per step that it can hold."""
     layout = panda_layout(environment_state=not cameras, images=dict.fromkeys(cameras, (3, SIDE, SIDE)))
-    ring = Ring(layout, CAPACITY)
-    arrays: list[np.ndarray] = []
-    for value in vars(ring).values():
-        arrays += [value] if isinstance(value, np.ndarray) else []
-        arrays += [a for a in value.values() if isinstance(a, np.ndarray)] if isinstance(value, dict) else []
-    return sum(a.nbytes for a in arrays) / CAPACITY
+    settings = LearnerSettings(online_buffer_capacity=CAPACITY, offline_buffer_capacity=16)
+    return Replay(layout, dataclasses.replace(settings, **changes)).nbytes / (CAPACITY + 16)  # type: ignore[arg-type]
 
 
 def main() -> None:
@@ -54,7 +53,10 @@ def main() -> None:
         # images in its own learner), action 4, reward, done and truncated flags.
         theirs = 2 * (4 * numbers + 4 * images) + 4 * 4 + 4 + 2
         wire = len(serialize_message(transition(cameras)))
-        print(f"| {label} | {wire:,} | {in_memory(cameras):,.0f} | {theirs:,} |")
+        print(f"| {label} | {wire:,} | {in_memory(cameras, feature_variants=0):,.0f} | {theirs:,} |")
+    for encoder in ("small", "resnet10"):
+        kept = in_memory(("front", "wrist"), vision_encoder=encoder)
+        print(f"| the same, three variants of {encoder}'s features | {wire:,} | {kept:,.0f} | {theirs:,} |")
 
 
 if __name__ == "__main__":

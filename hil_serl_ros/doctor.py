@@ -120,22 +120,21 @@ def check_compiler(compiler: str | None, headers: Path) -> Finding:
     return Finding("C++ compiler", WARN, f"missing: {', '.join(missing)}", mend)
 
 
-def check_gl(chosen: str, probe: Probe) -> Finding:
-    """A GL context off screen, for the simulated cameras and the viewer; work on states alone needs none."""
-    code = "import mujoco; context = mujoco.GLContext(64, 64); context.make_current(); context.free(); print('ok')"
-    backends = [chosen] if chosen else ["egl", "osmesa"]
-    words = []
-    for backend in backends:
-        tried = probe(code, {"MUJOCO_GL": backend})
-        if tried.ok:
-            hint = "" if chosen else f" (set MUJOCO_GL={backend})"
-            return Finding("GL", OK, f"{backend} draws without a screen{hint}")
-        words.append(f"{backend}: {tried.words}")
-    mend = (
-        "cameras need it, states do not: install the Debian packages libegl1 libgl1-mesa-dri and set MUJOCO_GL=egl, "
-        "or libosmesa6 and MUJOCO_GL=osmesa"
+def check_gl(probe: Probe) -> Finding:
+    """A GL context off screen, for the simulated cameras; work on states alone needs none. MUJOCO_GL may name one."""
+    code = (
+        "import sys; from hil_serl_ros.sim import gl; from hil_serl_ros.settings import SettingError; import mujoco\n"
+        "try: print(gl.opened(mujoco.MjModel.from_xml_string('<mujoco/>'))[0])\n"
+        "except SettingError as error: sys.exit(str(error))"
     )
-    return Finding("GL", WARN, "; ".join(words), mend)
+    tried = probe(code, {})
+    if tried.ok:
+        return Finding("GL", OK, f"{tried.words} draws without a screen")
+    mend = (
+        "the simulated cameras need it, states do not: install the Debian packages libegl1 libgl1-mesa-dri, "
+        "or libosmesa6, and unset MUJOCO_GL"
+    )
+    return Finding("GL", WARN, tried.words.split("; install")[0], mend)
 
 
 def check_domain(domain: str, ours: Iterable[str], look: Callable[[], list[str]]) -> Finding:
@@ -215,7 +214,7 @@ def examine() -> Iterable[Finding]:
     yield check_opencv(distributions, try_python)
     yield check_torch(shutil.which("nvidia-smi") is not None, try_python)
     yield check_compiler(shutil.which(os.environ.get("CXX", "g++")), Path(sysconfig.get_path("include")))
-    yield check_gl(os.environ.get("MUJOCO_GL", ""), try_python)
+    yield check_gl(try_python)
     yield check_joysticks(Path("/dev/input").glob("js*"))
     yield check_disk(here, shutil.disk_usage(here).free)
     shared = Path("/dev/shm")

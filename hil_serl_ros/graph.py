@@ -5,6 +5,7 @@ The launch files and ``hil-serl`` both read it; both hand the nodes the same par
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -13,51 +14,92 @@ from typing import Any
 
 import yaml
 
+from hil_serl_ros.data.versions import note_versions
+from hil_serl_ros.installed import config_folder
+from hil_serl_ros.known import check_names
+from hil_serl_ros.robots import check_robots
 from hil_serl_ros.settings import SettingError
 from hil_serl_ros.sim.tasks import task_named
 
+SIMULATION = "mujoco_bridge"
 # In the order of starting: safety first, the actor when all that it needs is on its way.
-ROBOT = ("safety", "mujoco_bridge", "state")
+ROBOT = ("safety", SIMULATION, "state")
 OPERATOR = ("joy_teleop", "scripted_operator")
+HANDS = ("joy_device", "joy_teleop")
+WHOLE = (*ROBOT, *OPERATOR, "learner", "recorder", "policy_actor", "monitor")
 JOBS = {
     "sim": ROBOT,
-    "train": (*ROBOT, *OPERATOR, "learner", "policy_actor", "monitor"),
-    "teleop": (*ROBOT, "joy_teleop", "learner", "policy_actor", "monitor"),
+    "collect": WHOLE,
+    "train": WHOLE,
+    "teach": (*ROBOT, *HANDS, "console", "learner", "recorder", "policy_actor", "monitor"),
+    "check": (*ROBOT, *HANDS, "console", "policy_actor", "monitor"),
     "evaluate": (*ROBOT, "policy_actor", "monitor"),
+    "policy": (*ROBOT, *HANDS, "policy_actor", "monitor"),
+    "console": ("console",),
+    "record": ("recorder",),
+    "rerun": (*ROBOT, "rerunner"),
+    "replay": (*ROBOT, "policy_actor", "replayer"),
+    "replay_on_robot": ("safety", "state", *HANDS, "policy_actor", "replayer"),
 }
+BESIDE = ("console", "record")  # jobs beside the graph of another run
+CLASSIFIER = "classifier"  # value of the actor's parameters `reward` and `evaluation_reward`
+# Nobody is there to show anything, nor to learn or to ask for more, where a policy is evaluated; nor is its training's
+# judge.
+ONLY_EVALUATE = {
+    "collect_episodes": 0,
+    "demonstrations": 0,
+    "train_steps": 0,
+    "reward": "ground_truth",
+    "interactive": False,
+}
+# Somebody stands beside the robot, and may take over.
+ONLY_ACT = {name: value for name, value in ONLY_EVALUATE.items() if name != "reward"}
 CONFIG = "config.yaml"  # a run's own copy of its configuration
-NICED = {"learner": 5}  # below the control path: two cores are a design limit
+ONE = [""]  # value of the parameter `robots` where one robot is in the learner's own namespace
+SHARED_NODES = ("learner", "monitor")  # of several robots; all other nodes are each robot's own
+SHARED_TOPICS = ("weights", "learner_status")  # from the learner to all robots
+SHARED_OUT = ("collect_episodes", "demonstrations", "train_steps", "evaluate_episodes")  # among several robots
+FLEET_JOBS = ("sim", "collect", "train", "evaluate")  # the others are about one robot and its person
+SEEDS_APART = 100_003  # between the seeds of two robots
 
 
 @dataclass(frozen=True)
 class NodeProcess:
-    """One node of a job: the executable's name and the parameter files that it is started with."""
+    """One node of a job: the executable's name and the parameter files that it is started with.
+
+    ``robot`` is the namespace, inside that of the run, of a node that is one of several robots' own.
+    """
 
     name: str
     parameter_files: tuple[Path, ...]
-    nice: int = 0
+    robot: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name among all nodes of the job."""
+        return f"{self.robot}/{self.name}" if self.robot else self.name
+
+    def namespace(self, run: str = "") -> str:
+        """The node's namespace in a graph that stands in the namespace ``run``; empty: none."""
+        parts = [part for part in (run.strip("/"), self.robot) if part]
+        return "/" + "/".join(parts) if parts else ""
+
+    def remapped(self, run: str = "") -> list[tuple[str, str]]:
+        """Names that it must see otherwise: what the learner tells all robots, and a simulator's clock."""
+        if not self.robot:  # two runs in two namespaces have two clocks
+            return [("/clock", f"{self.namespace(run)}/clock")] if run else []
+        outside = f"/{run.strip('/')}/" if run.strip("/") else "/"
+        return [(topic, outside + topic) for topic in SHARED_TOPICS] + [("/clock", f"{self.namespace(run)}/clock")]
 
     def command(self, remappings: tuple[str, ...] = ()) -> list[str]:
         """The command line that starts it, without ``ros2 run``."""
+        own = [f"__ns:={self.namespace()}", *(f"{a}:={b}" for a, b in self.remapped())] if self.robot else []
+        remappings = (*own, *remappings)
         arguments = [a for file in self.parameter_files for a in ("--params-file", str(file))]
         arguments += [a for remapping in remappings for a in ("-r", remapping)]
-        command = [sys.executable, "-m", f"hil_serl_ros.nodes.{self.name}", "--ros-args", *arguments]
-        return ["nice", "-n", str(self.nice), *command] if self.nice else command
-
-
-def config_folder() -> Path:
-    """The installed ``config`` folder, or the one beside the sources.
-
-    Raises:
-        FileNotFoundError: neither is there.
-    """
-    package = Path(__file__).resolve().parent
-    # colcon and pip install both give <prefix>/share/hil_serl_ros/config.
-    candidates = [package.parent / "config", *(p / "share/hil_serl_ros/config" for p in package.parents)]
-    for folder in candidates:
-        if (folder / "pick_cube.yaml").is_file():
-            return folder
-    raise FileNotFoundError("the folder config of hil_serl_ros is not installed; install the package again")
+        if os.environ.get("ROS_SECURITY_ENABLE") == "true":  # each node has keys of its own (docs/security.md)
+            arguments += ["--enclave", f"{self.namespace() if self.robot else ''}/{self.name}"]
+        return [sys.executable, "-m", f"hil_serl_ros.nodes.{self.name}", "--ros-args", *arguments]
 
 
 def config_file(name: str) -> Path:
@@ -73,17 +115,21 @@ def config_file(name: str) -> Path:
     raise SettingError(f"there is no configuration {name}; installed are {known}, or give a file's path")
 
 
-def nodes_of(job: str, run_folder: Path, config: str, changes: dict[str, Any]) -> list[NodeProcess]:
+def nodes_of(
+    job: str, run_folder: Path, config: str, changes: dict[str, Any], *, simulated: bool = True
+) -> list[NodeProcess]:
     """The nodes of ``job``, and the file of this run's parameters written to ``run_folder``.
 
     Args:
         job: a name in ``JOBS``.
         run_folder: of the run; it exists.
         config: name or path of a parameter file that holds what differs from the nodes' defaults.
-        changes: parameters of this run for every node that has them; they win over ``config``.
+        changes: parameters of this run for every node that has them; they win over ``config``. With ``robots``, a
+            list of names, each robot's nodes are in a namespace of its own, beside one learner and one monitor.
+        simulated: with the simulated robot; without it, whoever has a real one starts its node.
 
     Raises:
-        SettingError: an unknown job, configuration or task.
+        SettingError: an unknown job, configuration or task, or robots that cannot share a learner.
     """
     if job not in JOBS:
         raise SettingError(f"there is no job {job}; choose one of {', '.join(JOBS)}")
@@ -92,11 +138,18 @@ def nodes_of(job: str, run_folder: Path, config: str, changes: dict[str, Any]) -
     try:
         # A run that is gone on with keeps what it was started with; what is asked for now stands above it.
         own = {**_shared(written), **changes} if written.is_file() else dict(changes)
+        check_names(_all_names(file), file.name)
         task = task_named((_shared(file) | own).get("task", "pick_cube"))
     except (yaml.YAMLError, AttributeError) as error:
         raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise SettingError(str(error)) from None
+    together = _shared(file) | own
+    robots = _robots(job, together)
+    if robots != ONE:
+        own |= {"clock": "realtime", "robots": robots}
+    if job in ("evaluate", "policy"):
+        own |= ONLY_EVALUATE if job == "evaluate" else ONLY_ACT
     own |= {"run_folder": str(run_folder), "run": own.get("run", run_folder.name)}
     kept = run_folder / CONFIG
     if file != kept:
@@ -107,7 +160,62 @@ def nodes_of(job: str, run_folder: Path, config: str, changes: dict[str, Any]) -
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
     )
-    return [NodeProcess(name, (kept, written), NICED.get(name, 0)) for name in JOBS[job]]
+    note_versions(run_folder)
+    record = (_shared(kept) | own).get("record", True)
+    wanted = {"recorder": record or job == "record", SIMULATION: simulated}
+    names = [name for name in JOBS[job] if wanted.get(name, True)]
+    judges = {(_shared(kept) | own).get(name) for name in ("reward", "evaluation_reward")}
+    if "policy_actor" in names and CLASSIFIER in judges:
+        names.insert(names.index("policy_actor"), "reward_classifier")
+    if robots == ONE:
+        return [NodeProcess(name, (kept, written)) for name in names]
+    files = {robot: _robot_file(run_folder, k, robots, _shared(kept) | own) for k, robot in enumerate(robots)}
+    processes = []
+    for name in names:
+        spaces = [""] if name in SHARED_NODES else robots
+        processes += [NodeProcess(name, (kept, written, *files.get(space, ())), space) for space in spaces]
+    return processes
+
+
+def robot_names(count: int) -> list[str]:
+    """Names of ``count`` robots: the value of the parameter ``robots``."""
+    return [f"robot_{k}" for k in range(count)] if count > 1 else ONE
+
+
+def _robots(job: str, parameters: dict[str, Any]) -> list[str]:
+    """The robots of a run.
+
+    Raises:
+        SettingError: names that are none, a job for one robot, or lockstep.
+    """
+    robots = parameters.get("robots", ONE)
+    if not isinstance(robots, list) or not robots:
+        raise SettingError(f"robots is {robots!r}; it must be a list of names")
+    names = [str(robot) for robot in robots]
+    if names != ONE and job not in FLEET_JOBS:
+        raise SettingError(f"job {job} is for one robot; several can do {', '.join(FLEET_JOBS)}")
+    check_robots(names, parameters.get("clock", "realtime"))
+    return names
+
+
+def _robot_file(run_folder: Path, k: int, robots: list[str], parameters: dict[str, Any]) -> tuple[Path]:
+    """The file with what is robot ``k``'s own: its name, its seed, and its part of what there is to do."""
+    own: dict[str, Any] = {"robot": robots[k], "seed": int(parameters.get("seed", 0)) + SEEDS_APART * k}
+    for name in SHARED_OUT:
+        ends = [int(parameters.get(name, 0)) * i // len(robots) for i in (k, k + 1)]
+        own[name] = ends[1] - ends[0]
+        if name == "evaluate_episodes":
+            own["evaluate_from"] = ends[0]
+    file = run_folder / f"{robots[k]}.yaml"
+    text = yaml.safe_dump({"/**": {"ros__parameters": own}})
+    file.write_text(f"# Written at the start of the run; what is {robots[k]}'s own.\n{text}")
+    return (file,)
+
+
+def _all_names(file: Path) -> list[str]:
+    """All parameters that a file names."""
+    content = yaml.safe_load(file.read_text()) or {}
+    return [name for part in content.values() for name in part.get("ros__parameters", {})]
 
 
 def _shared(file: Path) -> dict[str, Any]:

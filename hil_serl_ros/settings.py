@@ -11,6 +11,7 @@ import math
 from typing import Any, TypeVar
 
 S = TypeVar("S")
+LONGEST_NAME = 100  # characters
 
 
 class SettingError(ValueError):
@@ -26,6 +27,7 @@ def setting(
     maximum: float | None = None,
     choices: tuple[str, ...] | None = None,
     dynamic: bool = False,
+    name: bool = False,
 ) -> Any:
     """Declare one dataclass field with what a person needs to know to set it.
 
@@ -38,6 +40,7 @@ def setting(
         maximum: largest value allowed, inclusive (each element of a list).
         choices: the only strings allowed.
         dynamic: it may be changed while the node runs.
+        name: folders are called so: it must not lead anywhere else.
     """
     metadata = {
         "description": description,
@@ -46,6 +49,7 @@ def setting(
         "maximum": maximum,
         "choices": choices,
         "dynamic": dynamic,
+        "name": name,
     }
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -82,6 +86,11 @@ def check(field: dataclasses.Field[Any], value: Any) -> None:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise SettingError(f"{field.name} = {value!r} is not finite")
+        if field.metadata.get("name") and not _is_name(item):
+            raise SettingError(
+                f"{field.name} = {value!r} cannot be a folder's name: at most {LONGEST_NAME} printable characters, no "
+                "slash, no dot in front; a leading slash belongs to a namespace (-r __ns:=/...)"
+            )
         low, high, choices = (field.metadata.get(k) for k in ("minimum", "maximum", "choices"))
         unit = f" {field.metadata['unit']}" if field.metadata.get("unit") else ""
         if low is not None and item < low:
@@ -90,6 +99,11 @@ def check(field: dataclasses.Field[Any], value: Any) -> None:
             raise SettingError(f"{field.name} = {value!r} is too large; the most allowed is {high}{unit}")
         if choices is not None and item not in choices:
             raise SettingError(f"{field.name} = {value!r} is unknown; choose one of {', '.join(choices)}")
+
+
+def _is_name(text: str) -> bool:
+    plain = text.isprintable() and not set(text) & set("/\\")
+    return plain and 0 < len(text) <= LONGEST_NAME and not text.startswith(".")
 
 
 def _fits(value: Any, default: Any) -> bool:

@@ -1,23 +1,81 @@
-"""Run the graph's processes under honcho: one output, one end, the dead one named with its last words."""
+"""Run the graph's processes under honcho: one output, one end, the dead one named with its last words.
+
+A node that a signal kills (out of memory, a fault in a library, a person) is started again; one that ends by itself
+ends the run: it is done, or something is wrong that a second start would not mend.
+"""
 
 from __future__ import annotations
 
+import functools
+import multiprocessing
 import os
 import shlex
+import signal
 import sys
 from collections import defaultdict, deque
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import honcho.manager
+import honcho.process
 from honcho.printer import Message
 from tqdm import tqdm
 
 from hil_serl_ros.graph import NodeProcess
+from hil_serl_ros.lives import Lives
+from hil_serl_ros.shared_memory import remove_orphans
 
 LAST_WORDS = 15  # lines
 MONITOR = "monitor"
 STOP_WAIT = 20  # s for a checkpoint to be written before a process is killed
+
+
+class _Process(honcho.process.Process):
+    """A node, started again when a signal kills it; ``ending`` says that the graph comes down."""
+
+    def __init__(self, *arguments: Any, ending: Event, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._ending = ending
+
+    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
+        """honcho's interface: run to the end, in a process of its own, and report to ``events``."""
+        self._events = events
+        # Ctrl-C is the manager's to pass on. A handler, unlike SIG_IGN, is not inherited by the node.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        lives = Lives()
+        while True:
+            lives.begin()
+            # honcho gives a shell one string; exec leaves no shell between it and the node.
+            again = f" -p restarts:={lives.restarts}" if lives.restarts else ""
+            child = self._child_ctor("exec " + self.cmd + again, env=self.env, cwd=self.cwd)
+            self._send_message({"pid": child.pid}, type="start")
+            if self._ending.is_set():  # the manager knew the one before only
+                child.terminate()
+            for line in iter(child.stdout.readline, b""):
+                self._send_message(line)
+            child.stdout.close()
+            code = child.wait()
+            if self._ending.is_set() or not lives.again(code):
+                break
+            remove_orphans()
+            self._send_message(f"{signal.Signals(-code).name} killed it; started again ({lives.restarts})\n")
+        self._send_message({"returncode": code}, type="stop")
+
+
+class _Manager(honcho.manager.Manager):
+    """honcho's, with processes that are started again until the first one ends for good."""
+
+    def __init__(self, output: _Output) -> None:
+        super().__init__(output)
+        self._ending = multiprocessing.Event()
+        self._process_ctor = functools.partial(_Process, ending=self._ending)
+
+    def terminate(self) -> None:
+        """End all."""
+        self._ending.set()
+        super().terminate()
 
 
 class _Output:
@@ -73,18 +131,18 @@ class _Output:
 def supervise(
     nodes: list[NodeProcess], log_file: Path, environment: dict[str, str], remappings: tuple[str, ...]
 ) -> int:
-    """Run ``nodes`` until one of them ends, then end the others; return 0 if that one ended well.
+    """Run ``nodes`` until one of them ends by itself, then end the others; return 0 if that one ended well.
 
     All output goes to ``log_file``. Ctrl-C ends all of them cleanly (130).
     """
     honcho.manager.KILL_WAIT = STOP_WAIT
+    remove_orphans()  # of a graph before this one
     with log_file.open("a") as log:
         output = _Output(log)
-        manager = honcho.manager.Manager(output)
+        manager = _Manager(output)
         for node in nodes:
-            # honcho gives a shell one string; exec leaves no shell between it and the node.
-            command = "exec " + shlex.join(node.command(remappings))
-            manager.add_process(node.name, command, env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"})
+            command = shlex.join(node.command(remappings))
+            manager.add_process(node.title, command, env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"})
         manager.loop()
         output.close()
     code = manager.returncode or 0

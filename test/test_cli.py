@@ -12,6 +12,7 @@ import yaml
 import hil_serl_ros.ros.discovery
 import hil_serl_ros.supervise
 from hil_serl_ros.cli import main
+from hil_serl_ros.commands import job
 from hil_serl_ros.graph import JOBS, NodeProcess
 from hil_serl_ros.supervise import supervise
 
@@ -109,7 +110,8 @@ def test_a_run_is_never_mixed_into_another_one(started, tmp_path, capsys):
     assert (tmp_path / "run" / "parameters.yaml").read_text() == before
 
 
-def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_one_named(graph, tmp_path, capsys):
+def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_one_named(graph, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(job, "LINGER", 0.0)
     graph.start("safety")
     graph.wait_until(lambda: "safety" in graph.node.get_node_names())
     assert main(["train", "--run-folder", str(tmp_path / "run")]) == 2
@@ -117,6 +119,13 @@ def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_one_named(gr
     assert f"ROS domain {graph.domain}" in sentence
     assert "/safety" in sentence
     assert not (tmp_path / "run").exists()
+
+
+def test_a_graph_that_has_just_ended_is_waited_for(started, monkeypatch, capsys):
+    seen = [["/safety", "/elsewhere/camera"], ["/safety"], []]
+    monkeypatch.setattr(hil_serl_ros.ros.discovery, "names", lambda seconds: seen.pop(0))
+    assert main(["demo"]) == 0
+    assert "waiting for another graph to end (/safety)" in capsys.readouterr().out
 
 
 def test_a_node_that_ends_before_the_monitor_is_no_success_however_well_it_ended(domain, tmp_path, capsys, monkeypatch):

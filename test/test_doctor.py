@@ -8,7 +8,7 @@ import pytest
 
 from hil_serl_ros import doctor
 from hil_serl_ros.doctor import FAIL, OK, WARN, Finding
-from hil_serl_ros.probes import Tried
+from hil_serl_ros.probes import Tried, try_python
 
 
 def answer(ok: bool, words: str = "words") -> Callable[[str, Mapping[str, str]], Tried]:
@@ -82,20 +82,21 @@ def test_a_missing_compiler_is_named_with_its_debian_package(tmp_path: Path) -> 
 
 
 def test_missing_gl_is_only_a_warning_and_names_the_packages() -> None:
-    finding = doctor.check_gl("", answer(False, "no EGL"))
+    finding = doctor.check_gl(answer(False, "no EGL"))
     assert finding.level == WARN
     assert "libegl1 libgl1-mesa-dri" in finding.mend
     assert "libosmesa6" in finding.mend
 
 
-def test_gl_is_tried_with_osmesa_where_egl_fails() -> None:
-    def only_osmesa(code: str, environment: Mapping[str, str]) -> Tried:
-        return Tried(environment["MUJOCO_GL"] == "osmesa", "")
-
-    finding = doctor.check_gl("", only_osmesa)
+def test_the_gl_that_draws_is_named_and_a_broken_one_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = doctor.check_gl(try_python)
     assert finding.level == OK
-    assert "MUJOCO_GL=osmesa" in finding.found
-    assert doctor.check_gl("egl", only_osmesa).level == WARN
+    assert finding.found.split()[0] in ("egl", "osmesa")
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    monkeypatch.setenv("__EGL_VENDOR_LIBRARY_DIRS", "/nonexistent")
+    finding = doctor.check_gl(try_python)
+    assert finding.level == WARN
+    assert finding.found == "the cameras cannot be rendered (egl: no device can be used)"
 
 
 @pytest.mark.parametrize("domain", ["102", "-1", "red"])

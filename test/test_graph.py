@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 import hil_serl_ros.nodes
-from hil_serl_ros.graph import JOBS, config_file, config_folder, nodes_of
+from hil_serl_ros.graph import BESIDE, JOBS, SIMULATION, config_file, nodes_of, robot_names
+from hil_serl_ros.installed import config_folder
 from hil_serl_ros.settings import SettingError
 from hil_serl_ros.sim.tasks import task_named
 
@@ -26,8 +26,8 @@ def test_every_node_of_a_job_exists_once(job):
     assert len(set(JOBS[job])) == len(JOBS[job])
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_safety_is_in_every_job_and_starts_first(job):
+@pytest.mark.parametrize("job", [job for job in JOBS if job not in BESIDE])
+def test_safety_is_in_every_job_of_its_own_graph_and_starts_first(job):
     assert JOBS[job][0] == "safety"
 
 
@@ -57,12 +57,6 @@ def test_the_workspace_of_safety_is_the_tasks(tmp_path):
     assert workspace["workspace_low"] == list(task_named("arrange_boxes").workspace_low)
 
 
-def test_the_learner_runs_below_the_control_path(tmp_path):
-    commands = {node.name: node.command() for node in nodes_of("train", tmp_path, "pick_cube", {})}
-    assert commands["learner"][:3] == ["nice", "-n", "5"]
-    assert commands["safety"][0] == sys.executable
-
-
 def test_remappings_reach_the_command_line(tmp_path):
     command = nodes_of("sim", tmp_path, "pick_cube", {})[0].command(("__ns:=/left",))
     assert command[-2:] == ["-r", "__ns:=/left"]
@@ -82,7 +76,7 @@ def test_a_configuration_can_be_a_file_of_the_users(tmp_path):
 @pytest.mark.parametrize(
     ("job", "config", "changes", "words"),
     [
-        ("juggle", "pick_cube", {}, "choose one of sim, train"),
+        ("juggle", "pick_cube", {}, "choose one of sim, collect, train"),
         ("train", "juggle", {}, "installed are arrange_boxes, pick_cube"),
         ("train", "pick_cube", {"task": "juggle"}, "there is no task juggle; choose one of pick_cube"),
     ],
@@ -101,3 +95,98 @@ def test_a_file_that_is_no_parameter_file_is_refused_with_a_sentence(tmp_path, t
         nodes_of("train", tmp_path, str(file), {})
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "parameters.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("job", "written_reward", "changes", "there"),
+    [
+        ("train", "classifier", {}, True),
+        ("train", "ground_truth", {"reward": "classifier"}, True),
+        ("train", "ground_truth", {}, False),
+        ("train", "classifier", {"reward": "ground_truth"}, False),  # what the run changes stands above the file
+        ("sim", "classifier", {}, False),
+        ("sim", "ground_truth", {"reward": "classifier"}, False),  # no actor that would ask it
+    ],
+)
+def test_the_reward_classifier_is_there_exactly_when_it_judges_an_actor(tmp_path, job, written_reward, changes, there):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": {"task": "pick_cube", "reward": written_reward}}}))
+    names = [node.name for node in nodes_of(job, tmp_path, str(file), changes)]
+    assert ("reward_classifier" in names) is there
+
+
+def test_collecting_needs_the_robot_the_operator_the_learners_log_and_the_actor(tmp_path):
+    names = [node.name for node in nodes_of("collect", tmp_path, "pick_cube", {})]
+    robot = ["safety", "mujoco_bridge", "state"]
+    assert names == [*robot, "joy_teleop", "scripted_operator", "learner", "recorder", "policy_actor", "monitor"]
+
+
+@pytest.mark.parametrize(("changes", "there"), [({}, True), ({"record": False}, False), ({"record": True}, True)])
+def test_the_recorder_can_be_left_out(tmp_path, changes, there):
+    names = [node.name for node in nodes_of("train", tmp_path, "pick_cube", changes)]
+    assert ("recorder" in names) is there
+    assert "recorder" not in [node.name for node in nodes_of("sim", tmp_path, "pick_cube", changes)]
+
+
+def test_an_evaluation_of_a_taught_policy_waits_for_no_person(tmp_path):
+    nodes_of("evaluate", tmp_path, "teach", {})
+    assert written(tmp_path)["/**"]["ros__parameters"]["interactive"] is False
+
+
+def test_each_of_several_robots_has_nodes_in_its_namespace_beside_one_learner_and_one_monitor(tmp_path):
+    nodes = nodes_of("train", tmp_path, "pick_cube", {"robots": robot_names(2)})
+    titles = [node.title for node in nodes]
+    own = [name for name in JOBS["train"] if name not in ("learner", "monitor")]
+    assert sorted(titles) == sorted(["learner", "monitor", *(f"robot_{k}/{name}" for k in range(2) for name in own)])
+    actor = nodes[titles.index("robot_1/policy_actor")]
+    assert actor.namespace() == "/robot_1"
+    assert actor.namespace("lab") == "/lab/robot_1"
+    assert ("weights", "/lab/weights") in actor.remapped("/lab")
+    assert "/clock:=/robot_1/clock" in actor.command()
+    assert nodes[titles.index("learner")].remapped() == []
+
+
+def test_several_robots_share_out_the_work_and_each_has_a_seed_of_its_own(tmp_path):
+    changes = {"robots": robot_names(3), "train_steps": 1000, "demonstrations": 10, "evaluate_episodes": 8, "seed": 5}
+    nodes_of("train", tmp_path, "pick_cube", changes)
+    own = [yaml.safe_load((tmp_path / f"robot_{k}.yaml").read_text())["/**"]["ros__parameters"] for k in range(3)]
+    assert [one["robot"] for one in own] == robot_names(3)
+    assert len({one["seed"] for one in own}) == 3
+    assert sum(one["train_steps"] for one in own) == 1000
+    assert sum(one["demonstrations"] for one in own) == 10
+    worlds = [
+        number for one in own for number in range(one["evaluate_from"], one["evaluate_from"] + one["evaluate_episodes"])
+    ]
+    assert worlds == list(range(8))
+    assert written(tmp_path)["/**"]["ros__parameters"]["clock"] == "realtime"
+
+
+@pytest.mark.parametrize(
+    ("job", "changes", "words"),
+    [
+        ("train", {"robots": ["a", "b"], "clock": "lockstep"}, "several robots need clock:=realtime"),
+        ("train", {"robots": ["a", "a"]}, "a name comes twice"),
+        ("train", {"robots": ["a/b", "c"]}, "no name of a namespace"),
+        ("teach", {"robots": ["a", "b"]}, "job teach is for one robot"),
+        ("train", {"robots": 2}, "must be a list of names"),
+    ],
+)
+def test_robots_that_cannot_share_a_learner_are_refused(tmp_path, job, changes, words):
+    with pytest.raises(SettingError, match=words):
+        nodes_of(job, tmp_path, "pick_cube", changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_a_real_robot_all_but_the_simulated_one_is_started(tmp_path):
+    nodes = nodes_of("teach", tmp_path, "teach", {}, simulated=False)
+    assert [node.name for node in nodes] == [name for name in JOBS["teach"] if name != SIMULATION]
+
+
+def test_two_runs_in_two_namespaces_have_two_clocks(tmp_path):
+    node = nodes_of("sim", tmp_path, "pick_cube", {})[0]
+    assert node.remapped("left") == [("/clock", "/left/clock")]
+    assert node.remapped() == []
+
+
+def test_who_asks_for_a_recorder_alone_gets_it_whatever_the_configuration_says(tmp_path):
+    assert [node.name for node in nodes_of("record", tmp_path, "pick_cube", {"record": False})] == ["recorder"]

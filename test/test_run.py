@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -114,3 +115,33 @@ def test_a_node_that_refuses_its_parameters_is_named_with_its_last_words_and_not
     assert "batch_size" in output
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+@pytest.mark.timeout(300)
+def test_a_short_run_from_pixels_records_teaches_trains_and_evaluates_on_ground_truth(domain, tmp_path):
+    folder = tmp_path / "pixels"
+    sizes = {"collect_episodes": 8, "demonstrations": 2, "train_steps": 40, "evaluate_episodes": 1}
+    command = [sys.executable, "-m", "hil_serl_ros.cli", "demo-pixels", "--run-folder", str(folder)]
+    command += ["--encoder-steps", "20", "--set", "online_step_before_learning=30"]
+    command += [part for name, value in sizes.items() for part in ("--set", f"{name}={value}")]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ.copy(),
+        start_new_session=True,
+    )
+    result = result_of(process)
+    assert result["of"] == 1
+    recorded = len(indices(folder / "recorded"))
+    assert recorded > 8 * 28
+    # What was recorded for the classifier counts as the robot's and the operator's time.
+    assert result["robot_steps"] >= recorded + 40
+    assert result["operator_steps"] >= recorded
+    config = json.loads((folder / "policy/checkpoints/last/pretrained_model/config.json").read_text())
+    assert set(config["input_features"]) == {
+        "observation.images.front",
+        "observation.images.wrist",
+        "observation.state",
+    }

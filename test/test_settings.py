@@ -73,3 +73,15 @@ def test_no_value_beyond_its_bounds_is_taken(rate):
 
 def test_an_integer_serves_as_a_real_number():
     assert validate(Example(rate=2)).rate == 2
+
+
+@pytest.mark.parametrize("bad", ["", "/arm", "a/b", "..", ".hidden", "a\\b", "a\nb", "x" * 101])
+def test_a_name_that_leads_out_of_its_folder_is_refused(bad):
+    @dataclass
+    class Named:
+        robot: str = setting("robot", "Name of the robot.", name=True)
+
+    for good in ("robot", "arm_1", "pick cube 2.5"):
+        validate(Named(good))
+    with pytest.raises(SettingError, match=r"robot = .* folder"):
+        validate(Named(bad))

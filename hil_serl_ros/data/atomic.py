@@ -36,6 +36,17 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     _sync(folder.parent)
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write ``path``, or replace it."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    _sync(path.parent)
+
+
 def point(link: Path, target: str) -> None:
     """Make ``link`` a symbolic link to ``target`` (relative to the link's folder), replacing an older link."""
     partial = link.with_name(f"{link.name}.partial")

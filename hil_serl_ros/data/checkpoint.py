@@ -2,14 +2,17 @@
 
 ``pretrained_model`` is what stock lerobot loads and runs, ``algorithm`` what its SAC keeps beside the policy, with
 the target encoder under names that it skips. ``training_state`` is ours: it makes a resume exact.
+
+A vision encoder is whole in ``pretrained_model``, frozen or not: its tensors are in ``model.safetensors``, and one
+that is not lerobot's own small one is a folder ``vision_encoder`` beside it, whose absolute path ``config.json``
+gives to lerobot. We read the folder beside it; for lerobot a checkpoint that was moved needs that path edited.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +22,25 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hil_serl_ros.data.atomic import point, write_folder
-from hil_serl_ros.learning import lerobot_names, lerobot_policy
+from hil_serl_ros.data.digests import NAME as DIGESTS
+from hil_serl_ros.data.digests import damaged, digests
+from hil_serl_ros.data.lerobot_files import ALGORITHM, MODEL, PRETRAINED, files_of, lerobot_files, placed
+from hil_serl_ros.learning import lerobot_names, lerobot_policy, networks
+from hil_serl_ros.learning.encoder import (
+    ENCODER_ALIASES,
+    IN_POLICY,
+    VISION,
+    EncoderError,
+    build,
+    tensors_hash,
+    vision_tensors,
+)
 from hil_serl_ros.learning.layout import Layout
-from hil_serl_ros.learning.parameters import FlatParameters
 from hil_serl_ros.learning.sac import SAC
 from hil_serl_ros.learning.settings import LearnerSettings
 
 LAST = "last"
-MODEL = "model.safetensors"
-PRETRAINED, TRAINING, ALGORITHM = "pretrained_model", "training_state", "algorithm"
-MOMENTS = ("exp_avg", "exp_avg_sq")
+TRAINING = "training_state"
 
 
 class CheckpointError(ValueError):
@@ -52,11 +64,23 @@ class Checkpoints:
         self._layout = layout
         self._settings = settings
         self._constant: dict[str, bytes] | None = None
+        self._vision: dict[str, Tensor] = {}  # the vision encoder as it was at the start
+
+    @property
+    def prepared(self) -> bool:
+        """``save`` has nothing slow to do first."""
+        return self._constant is not None
 
     def prepare(self) -> None:
-        """Let lerobot write the files that never change in a run; slow, for it imports lerobot. Or ``save`` does it."""
+        """Have the files that never change in a run: the last checkpoint's, else lerobot's, which take seconds.
+
+        Without it ``save`` does it.
+        """
         if self._constant is None:
-            self._constant = _lerobot_files(self._layout, self._settings)
+            last = (self.folder / LAST).resolve()
+            self._constant = files_of(last, self._settings) or lerobot_files(self._layout, self._settings)
+        if self._layout.images and not self._vision:
+            self._vision = build(self._settings.vision_encoder, self._settings.vision_encoder_seed).state_dict()
 
     def save(self, step: int, sac: SAC, sampler: Mapping[str, Any], counters: Mapping[str, Any]) -> Path:
         """Write ``folder/<step>`` completely, then point ``last`` to it."""
@@ -66,19 +90,42 @@ class Checkpoints:
         log_alpha = sac.log_alpha.values["log_alpha"]
         state: dict[str, Any] = {"step": step, "updates": sac.updates, "critic_steps": sac.critic_steps}
         state |= {"sampler": dict(sampler), "counters": dict(counters)}
-        files = self._constant | {
-            f"{PRETRAINED}/{MODEL}": _bytes(lerobot_names.policy_tensors(trunk, actor, sac.shape)),
+        path = self.folder / f"{step:06d}"
+        policy = {f"{ENCODER_ALIASES[0]}{VISION}{name}": tensor for name, tensor in self._vision.items()}
+        policy |= lerobot_names.policy_tensors(trunk, actor, sac.shape)
+        files = placed(self._constant, (path / PRETRAINED / IN_POLICY).resolve()) | {
+            f"{PRETRAINED}/{MODEL}": _bytes(policy),
             f"{ALGORITHM}/{MODEL}": _bytes(lerobot_names.algorithm_tensors(trunk, target, log_alpha, sac.shape)),
             f"{TRAINING}/training_step.json": json.dumps(state, indent=2).encode(),
             f"{TRAINING}/layout.json": sac.layout.to_json().encode(),
             f"{TRAINING}/optimizers.safetensors": _bytes(_moments(sac)),
             f"{TRAINING}/rng_state.safetensors": _bytes({"torch_generator": sac.generator.get_state()}),
         }
-        path = self.folder / f"{step:06d}"
         if not path.exists():  # else a kill came between the whole folder and the link
-            write_folder(path, files)
+            write_folder(path, files | {DIGESTS: digests(files)})
         point(self.folder / LAST, path.name)
         return path
+
+
+def newest(folder: Path, damage: Callable[[str], None]) -> Path | None:
+    """The last checkpoint in ``folder`` that is as it was written; None: there is none.
+
+    Newer ones that are damaged are set aside under another name, each said to ``damage`` in a sentence.
+    """
+    while (last := folder / LAST).is_symlink():
+        path = last.parent / last.readlink()
+        wrong = damaged(path) if path.is_dir() else [f"{path} is missing"]
+        if not wrong:
+            return path
+        if path.is_dir():
+            path.rename(path.with_name(f"{path.name}.damaged"))
+        older = [p for p in folder.glob("[0-9]*") if p.name.isdigit() and int(p.name) < int(path.name)]
+        damage(f"{'; '.join(wrong)}; the checkpoint before it is used" if older else "; ".join(wrong))
+        if not older:
+            last.unlink()
+            return None
+        point(last, max(older, key=lambda p: int(p.name)).name)
+    return None
 
 
 def resume(path: Path, sac: SAC) -> TrainingState:
@@ -106,15 +153,17 @@ def load_pretrained(path: Path, sac: SAC) -> None:
     critics too. ``path`` is a checkpoint's folder or its ``pretrained_model``.
 
     Raises:
-        CheckpointError: missing files, other shapes, or other normalization ranges.
+        CheckpointError: missing files, other shapes, another frozen vision encoder, or other normalization ranges.
     """
-    folder = path if (path / MODEL).is_file() else path / PRETRAINED
+    folder = _policy_folder(path)
     tensors = _tensors(folder / MODEL)
     _check_stats(_json(folder / "config.json"), sac.layout, path)
+    _check_vision(tensors, sac, folder)
     algorithm = folder.parent / ALGORITHM / MODEL
     log_alpha = sac.log_alpha.values["log_alpha"]
     try:
-        lerobot_names.load_policy(tensors, sac.trunk.values, sac.actor.values, sac.shape)
+        policy = lerobot_names.trainable(tensors, sac.shape)
+        lerobot_names.load_policy(policy, sac.trunk.values, sac.actor.values, sac.shape)
         sac.target.follow(sac.trunk, 1.0)
         if algorithm.is_file():
             lerobot_names.load_algorithm(_tensors(algorithm), sac.trunk.values, sac.target.values, log_alpha, sac.shape)
@@ -122,8 +171,15 @@ def load_pretrained(path: Path, sac: SAC) -> None:
         raise CheckpointError(f"the checkpoint {path} is of another network: {error}") from error
 
 
+def with_saved_encoder(settings: LearnerSettings, path: Path) -> LearnerSettings:
+    """The settings with the vision encoder that a checkpoint holds: a resume needs neither its folder nor its seed."""
+    return dataclasses.replace(settings, vision_encoder=str(_policy_folder(path).resolve()))
+
+
 def read_policy(path: Path, layout: Layout) -> tuple[LearnerSettings, dict[str, Tensor]]:
     """What acts in a ``pretrained_model`` of ours or of lerobot's: its settings and its tensors by lerobot's names.
+
+    The settings' vision encoder is the checkpoint's own.
 
     Raises:
         CheckpointError: missing or unreadable files, another kind of policy, or other normalization ranges.
@@ -138,64 +194,66 @@ def read_policy(path: Path, layout: Layout) -> tuple[LearnerSettings, dict[str, 
             std_min=float(policy["std_min"]),
             std_max=float(policy["std_max"]),
         )
+        if layout.images:
+            settings = dataclasses.replace(
+                with_saved_encoder(settings, path),
+                freeze_vision_encoder=bool(config["freeze_vision_encoder"]),
+                image_embedding_pooling_dim=int(config["image_embedding_pooling_dim"]),
+            )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path / 'config.json'} is not a gaussian_actor's: {error}") from error
-    return settings, _tensors(path / MODEL)
+    try:
+        shape = networks.shape_of(layout, settings)
+    except EncoderError as error:
+        raise CheckpointError(f"the checkpoint {path} has no usable vision encoder: {error}") from error
+    return settings, lerobot_names.trainable(_tensors(path / MODEL), shape)
 
 
-def _lerobot_files(layout: Layout, settings: LearnerSettings) -> dict[str, bytes]:
-    """Configuration and processor files, written by lerobot's own savers."""
-    files: dict[str, bytes] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        pretrained, algorithm = Path(folder) / PRETRAINED, Path(folder) / ALGORITHM
-        pretrained.mkdir()
-        algorithm.mkdir()
-        lerobot_policy.policy_config(layout, settings)._save_pretrained(pretrained)
-        for processor in lerobot_policy.processors(layout, settings):
-            processor.save_pretrained(pretrained)
-        lerobot_policy.algorithm_config(layout, settings)._save_pretrained(algorithm)
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
-                files[str(path.relative_to(folder))] = path.read_bytes()
-    files[f"{PRETRAINED}/learner_settings.json"] = json.dumps(dataclasses.asdict(settings), indent=2).encode()
-    return files
+def _policy_folder(path: Path) -> Path:
+    return path if (path / MODEL).is_file() else path / PRETRAINED
+
+
+def _check_vision(tensors: Mapping[str, Tensor], sac: SAC, folder: Path) -> None:
+    """Refuse other features than the critics were trained on; what is trained of the encoder may differ."""
+    if not sac.layout.images:
+        return
+    trained = dict(sac.shape.trained.named_parameters()) if sac.shape.trained is not None else {}
+    mine = build(sac.settings.vision_encoder, sac.settings.vision_encoder_seed).state_dict()
+    theirs = vision_tensors(tensors)
+    fixed = [{name: t for name, t in each.items() if name not in trained} for each in (mine, theirs)]
+    if tensors_hash(fixed[0]) != tensors_hash(fixed[1]):
+        raise CheckpointError(
+            f"the checkpoint {folder} stands on another vision encoder than {sac.settings.vision_encoder}: "
+            f"set vision_encoder to {folder.resolve()}"
+        )
 
 
 def _bytes(tensors: Mapping[str, Tensor]) -> bytes:
     return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
 
 
-def _groups(sac: SAC) -> dict[str, FlatParameters]:
-    return {"critic": sac.trunk, "actor": sac.actor, "temperature": sac.log_alpha}
-
-
 def _moments(sac: SAC) -> dict[str, Tensor]:
     """Adam's moments by tensor name, and its step counts."""
     out: dict[str, Tensor] = {}
-    for group, params in _groups(sac).items():
-        state = sac.optimizers[group].state[params.flat]
-        if not state:
+    for group, adam in sac.optimizers.items():
+        if not adam.count:
             continue  # not a step yet
-        out[f"{group}.step"] = state["step"]
-        for moment in MOMENTS:
-            out |= {f"{group}.{moment}.{name}": view for name, view in params.views(state[moment]).items()}
+        out[f"{group}.step"] = adam.count
+        for name, flat in adam.moments.items():
+            out |= {f"{group}.{name}.{tensor}": view for tensor, view in adam.parameters.views(flat).items()}
     return out
 
 
 @torch.no_grad()
 def _load_moments(tensors: Mapping[str, Tensor], sac: SAC, path: Path) -> None:
-    for group, params in _groups(sac).items():
-        state = sac.optimizers[group].state[params.flat]
-        state.clear()
-        if f"{group}.step" not in tensors:
-            continue
-        state["step"] = tensors[f"{group}.step"].clone()
-        for moment in MOMENTS:
-            state[moment] = torch.zeros_like(params.flat)
-            for name, view in params.views(state[moment]).items():
-                stored = tensors.get(f"{group}.{moment}.{name}")
+    for group, adam in sac.optimizers.items():
+        adam.count.copy_(tensors.get(f"{group}.step", torch.zeros(())))
+        for name, flat in adam.moments.items():
+            flat.zero_()
+            for tensor, view in adam.parameters.views(flat).items() if adam.count else ():
+                stored = tensors.get(f"{group}.{name}.{tensor}")
                 if stored is None or stored.shape != view.shape:
-                    raise CheckpointError(f"the checkpoint {path} has no {moment} of {name} in the shape needed")
+                    raise CheckpointError(f"the checkpoint {path} has no {name} of {tensor} in the shape needed")
                 view.copy_(stored)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -34,6 +35,30 @@ def definition_text(type_name: str) -> str:
     return f"\n{SEPARATOR}\n".join(blocks)
 
 
+def type_hash(type_name: str) -> str:
+    """The REP-2011 hash of an installed type (RIHS01_...), by which stock tools compare types; empty: not installed."""
+    try:
+        described = json.loads(_file(type_name).with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        return ""
+    hashes = {entry["type_name"]: str(entry["hash_string"]) for entry in described.get("type_hashes", [])}
+    return hashes.get(type_name, "")
+
+
+def is_installed(type_name: str, text: str) -> bool:
+    """Whether ``text`` defines the same fields as the installed definition; a type that is not installed may be any."""
+    try:
+        return _bare(definition_text(type_name)) == _bare(text)
+    except FileNotFoundError:
+        return True
+
+
+def _bare(text: str) -> list[str]:
+    """Without comments, empty lines and the length of spaces."""
+    lines = (" ".join(line.split("#", 1)[0].split()) for line in text.splitlines())
+    return [line for line in lines if line]
+
+
 def _short(name: str) -> str:
     package, _, kind = name.split("/")
     return f"{package}/{kind}"
@@ -41,9 +66,8 @@ def _short(name: str) -> str:
 
 def _parts(name: str, text: str) -> list[str]:
     package = name.split("/")[0]
-    bare = "\n".join(line.split("#", 1)[0] for line in text.splitlines())
     found = []
-    for kind in FIELD.findall(bare):
+    for kind in FIELD.findall("\n".join(_bare(text))):
         if kind in PRIMITIVES:
             continue
         pieces = kind.split("/")

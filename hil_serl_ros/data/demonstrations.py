@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from hil_serl_ros.data.segment_folder import segments
 from hil_serl_ros.data.transition_log import read_log
 
 
 class Flags(Protocol):
-    """What a decoded ``Transition`` says about its place in an episode."""
+    """What a decoded ``Transition`` says about its episode."""
 
     robot: str
     run: str
     episode: int
     terminated: bool
-    truncated: bool
+    success: bool
+    discarded: bool
 
 
 T = TypeVar("T", bound=Flags)
@@ -46,14 +47,29 @@ def read_demonstrations(folder: Path) -> Iterator[bytes]:
         raise DemonstrationsError(f"the transition log in {log} holds no step")
 
 
-def whole_episodes(steps: Iterable[T]) -> Iterator[T]:
-    """Of ``steps`` in the order of the log, those whose episode is there to its end, episode by episode."""
-    open_episodes: dict[tuple[str, str], list[T]] = {}
-    for step in steps:
+class Demonstrations(Generic[T]):
+    """Holds back each robot's demonstration until it is a success; any other one is thrown away.
+
+    ``dropped`` counts the steps of demonstrations that failed, were discarded, or were left unfinished.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._open: dict[tuple[str, str], list[T]] = {}
+
+    def add(self, step: T) -> list[T]:
+        """Take the next step of its robot; the steps that may be learned from now: a whole demonstration, or none."""
         robot = (step.robot, step.run)
-        episode = open_episodes.setdefault(robot, [])
+        episode = self._open.setdefault(robot, [])
         if episode and episode[0].episode != step.episode:
-            episode.clear()  # its robot died in it
+            self._drop(episode)  # left unfinished: a time limit, a reset, a dead robot
         episode.append(step)
-        if step.terminated or step.truncated:
-            yield from open_episodes.pop(robot)
+        if step.success and not step.discarded:
+            return self._open.pop(robot)
+        if step.terminated or step.discarded:
+            self._drop(episode)
+        return []
+
+    def _drop(self, episode: list[T]) -> None:
+        self.dropped += len(episode)
+        episode.clear()

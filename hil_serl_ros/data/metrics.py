@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from hil_serl_ros.data.board import Board
+from hil_serl_ros.data.rows import read_rows
 from hil_serl_ros.data.table import Table
 
 TRAINING_COLUMNS = (
@@ -39,7 +41,19 @@ EPISODE_COLUMNS = (
     "robot_steps",
     "operator_steps_total",
     "weights_version",
+    "robot",
 )
+
+
+EVALUATION_HEAD = ("| policy | success | steps, mean | return, mean |", "|---|---|---|---|")
+
+
+def evaluation_row(name: str, table: Path) -> str:
+    """A row of the table of policies, out of the ``episodes.csv`` of an evaluation."""
+    rows = [row for row in read_rows(table) if row["mode"] == "evaluate"]
+    good = sum(row["success"] == "True" for row in rows)
+    steps, returns = (fmean(float(row[column]) for row in rows) for column in ("steps", "episode_return"))
+    return f"| {name} | {good}/{len(rows)} | {steps:.1f} | {returns:.3f} |"
 
 
 def short(number: float) -> str:
@@ -99,6 +113,10 @@ class EpisodeWriter:
     def __init__(self, folder: Path) -> None:
         self._table = Table(folder / "episodes.csv", EPISODE_COLUMNS)
         self._board = Board(folder / "tensorboard" / "episodes")
+
+    def rows(self) -> list[dict[str, str]]:
+        """What is written, as text by column."""
+        return self._table.rows()
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Write ``row`` (all of ``EPISODE_COLUMNS``)."""

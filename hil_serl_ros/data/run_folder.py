@@ -5,6 +5,8 @@ runs/<name>/log/                    the learner's transitions, 000000.mcap ...
             checkpoints/            000100 ..., last
             metrics.csv  episodes.csv  tensorboard/  curve.png
             parameters.yaml         what the run was started with
+            layout.json             what is observed and done: task, features, units, rate
+            versions.json           of the software that it was made with
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from types import TracebackType
 
 LEAST_FREE = 500 * 1024 * 1024  # bytes; a run of state-only work writes some 50 MB
 LOCK = ".lock"
+LAYOUT = "layout.json"
 
 
 class RunFolderError(ValueError):

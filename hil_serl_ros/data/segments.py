@@ -24,6 +24,8 @@ from mcap.records import Channel, DataEnd, Footer, Header, McapRecord, Message, 
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC as MAGIC
 
+from hil_serl_ros.data.definitions import is_installed
+
 SUFFIX = ".mcap"
 LIBRARY = "hil_serl_ros"
 CHANNEL = 1  # the only one of a file
@@ -146,10 +148,16 @@ class SegmentWriter:
 
 
 def read(path: Path) -> Iterator[Record]:
-    """The whole records of a file in order, also of one that was cut anywhere or is being written."""
+    """The whole records of a file in order, also of one that was cut anywhere or is being written.
+
+    Raises:
+        LogError: its messages have other fields than the installed ones: their bytes would be read as something else.
+    """
     with path.open("rb") as file:
         try:
             for record in StreamReader(file).records:
+                if isinstance(record, Schema) and not is_installed(record.name, record.data.decode()):
+                    raise LogError(f"{path} is of another version: its {record.name} has other fields")
                 if isinstance(record, Message):
                     yield Record(record.log_time, record.publish_time, record.sequence, record.data)
         except (McapError, struct.error, EOFError, ValueError):

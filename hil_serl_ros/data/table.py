@@ -41,6 +41,11 @@ class Table:
         if not kept:
             self._writer.writeheader()
 
+    def rows(self) -> list[dict[str, str]]:
+        """What is written, as text by column."""
+        with self._path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
     def add(self, row: Mapping[str, Any]) -> None:
         """Write one row, which has every column."""
         if self._old and self._key is not None:
@@ -62,8 +67,7 @@ class Table:
         return content
 
     def _rewind(self, to: float) -> None:
-        with self._path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = self.rows()
         keep = [row for row in rows if float(row[self._key or ""]) < to]
         if len(keep) < len(rows):
             lines = self._path.read_bytes().splitlines(keepends=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 STEP = 0.025  # m of the tool's target for an action of 1, as gym_hil's
+TURN = 0.1  # rad about an axis of the base frame for a person's rotation of 1
 OPEN, KEEP, CLOSE = 0, 1, 2
 GRIPPER_PENALTY = -0.02  # for each change of the gripper's state, as published with HIL-SERL
 
@@ -43,6 +44,21 @@ def target_of(action: np.ndarray, held: Target) -> Target:
     """The absolute target that ``action`` asks for while ``held`` is held; limits are `safety`'s business."""
     wanted = {OPEN: 0.0, KEEP: held.gripper, CLOSE: 1.0}[int(action[3])]
     return Target(held.position + STEP * np.asarray(action[:3], np.float64), wanted)
+
+
+def turned(quaternion: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Unit ``quaternion`` (4,) w x y z after a ``rotation`` (3,) of roll pitch yaw in [-1, 1], each times TURN.
+
+    The three are one rotation vector about the base frame's axes.
+    """
+    vector = TURN * np.asarray(rotation, np.float64)
+    angle = float(np.linalg.norm(vector))
+    if angle == 0.0:
+        return quaternion
+    w, axis = np.cos(angle / 2), np.sin(angle / 2) * vector / angle
+    v = quaternion[1:]
+    result = np.array([w * quaternion[0] - axis @ v, *(w * v + quaternion[0] * axis + np.cross(axis, v))])
+    return result / np.linalg.norm(result)
 
 
 def executed_action(requested: np.ndarray, held: Target, executed: Target) -> np.ndarray:

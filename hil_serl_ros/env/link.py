@@ -14,11 +14,24 @@ from rclpy.node import Node
 from hil_serl_ros.msg import Observation, Reward, RobotCommand
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import nanoseconds
+from hil_serl_ros.ros.run import turn
 from hil_serl_ros.srv import ResetWorld
 
 T = TypeVar("T")
 KEPT = 16
-SLACK_NS = 1_000_000  # stamps are whole physics steps; a period is never missed by a rounding
+CLASSIFIED = "reward"  # topic of the reward classifier: one word for each observation
+PULL = 0.05  # part of the time that a command would be early by which it is
+JUMP_NS = 1_000_000_000  # by which a stamp in one epoch lies back where a clock was set back
+SPACING = 0.75  # control periods between two observations at least: each comes at the robot's nearest state
+
+
+def paced(sent: float, period: float, ready: float) -> float:
+    """When to send a command that is ``ready``, after one that was ``sent``; all in s.
+
+    About one ``period`` later, so that a late step is not followed by a short one: the phase follows slow steps at once
+    and quick ones slowly, and the period hardly varies.
+    """
+    return ready + (1 - PULL) * max(sent + period - ready, 0.0)
 
 
 class LinkLost(RuntimeError):
@@ -43,10 +56,19 @@ class RobotLink:
         lockstep: the robot's clock.
         patience: wall time after which a missing answer is an error, s.
         resend: wall time after which an unanswered command is sent again (it is idempotent), s.
+        rewards: topics on which observations are judged. The attribute ``judge`` says which one counts now, the
+            first at the beginning; "" waits for none and gives a reward of 0.
     """
 
     def __init__(
-        self, node: Node, executor: Executor, *, lockstep: bool, patience: float = 20.0, resend: float = 1.0
+        self,
+        node: Node,
+        executor: Executor,
+        *,
+        lockstep: bool,
+        patience: float = 20.0,
+        resend: float = 1.0,
+        rewards: tuple[str, ...] = ("ground_truth",),
     ) -> None:
         self.node = node
         self.lockstep = lockstep
@@ -57,12 +79,18 @@ class RobotLink:
         self._resend = resend
         self._executed: RobotCommand | None = None
         self._last = RobotCommand()
-        self._rewards: OrderedDict[int, Reward] = OrderedDict()
+        self._sent = 0.0  # when the last command was, s, monotonic
+        self.judge = rewards[0] if rewards else ""
+        self._rewards: dict[str, OrderedDict[int, Reward]] = {topic: OrderedDict() for topic in rewards}
         state = qos.receive_state(lockstep=lockstep)
         self._commands = node.create_publisher(RobotCommand, "command", qos.COMMAND)
         node.create_subscription(RobotCommand, "command_executed", self._on_executed, qos.COMMAND)
         node.create_subscription(Observation, "observation", self._on_observation, state)
-        node.create_subscription(Reward, "reward", self._on_reward, state)
+        for topic in rewards:
+            profile = qos.REWARD if topic == CLASSIFIED else state
+            node.create_subscription(
+                Reward, topic, lambda message, topic=topic: self._on_reward(topic, message), profile
+            )
         self._reset = node.create_client(ResetWorld, "reset_world")
 
     # -------------------- callbacks --------------------
@@ -72,10 +100,11 @@ class RobotLink:
     def _on_observation(self, message: Observation) -> None:
         self.observation = message
 
-    def _on_reward(self, message: Reward) -> None:
-        self._rewards[nanoseconds(message.header.stamp)] = message
-        while len(self._rewards) > KEPT:
-            self._rewards.popitem(last=False)
+    def _on_reward(self, topic: str, message: Reward) -> None:
+        rewards = self._rewards[topic]
+        rewards[nanoseconds(message.header.stamp)] = message
+        while len(rewards) > KEPT:
+            rewards.popitem(last=False)
 
     # -------------------- waiting --------------------
     def spin_once(self, seconds: float) -> None:
@@ -84,7 +113,7 @@ class RobotLink:
         Raises:
             ExternalShutdownException: the process is told to end.
         """
-        self._executor.spin_once(timeout_sec=seconds)
+        turn(self._executor, self.node, seconds)
         if not self.node.context.ok():
             raise ExternalShutdownException
 
@@ -151,8 +180,10 @@ class RobotLink:
             LinkLost: an answer is missing for too long.
         """
         before = nanoseconds(command.header.stamp)
-        due = before + round(period * 1e9) - SLACK_NS
+        due = before + round(SPACING * period * 1e9)
         self._last = command
+        if not self.lockstep:
+            self._pace(period)
         self.ask_again()
 
         def executed() -> RobotCommand | None:
@@ -162,6 +193,10 @@ class RobotLink:
 
         def observed() -> Observation | None:
             seen = self.observation
+            if seen is not None and seen.epoch > command.epoch:
+                raise LinkLost("the world was reset, or the robot's node was started again")
+            if seen is not None and nanoseconds(seen.header.stamp) < before - JUMP_NS:
+                raise LinkLost("the robot's clock went back; is something else publishing its states?")
             if seen is None or seen.epoch != command.epoch or nanoseconds(seen.header.stamp) < due:
                 return None
             return seen if seen.sequence >= command.sequence else None
@@ -169,11 +204,22 @@ class RobotLink:
         answer = self.wait(executed, "answer of safety", self.ask_again)
         observation = self.wait(observed, "observation (nodes robot and state)", self.ask_again)
         stamp = nanoseconds(observation.header.stamp)
-        reward = self.wait(lambda: self._reward_for(stamp), "reward of the observation", self.ask_again)
+        if not self.judge:
+            return Arrived(answer, observation, Reward())
+        missing = f"reward of the observation on topic {self.judge}"
+        reward = self.wait(lambda: self._reward_for(stamp), missing, self.ask_again)
         return Arrived(answer, observation, reward)
 
+    def _pace(self, period: float) -> None:
+        """Wait until the next command is due."""
+        due = paced(self._sent, period, time.monotonic())
+        while (early := due - time.monotonic()) > 0:
+            self.spin_once(early)
+        self._sent = time.monotonic()
+
     def _reward_for(self, stamp: int) -> Reward | None:
-        if self.lockstep:
-            return self._rewards.get(stamp)
-        # A dropped sample is covered by the next one.
-        return next((reward for when, reward in self._rewards.items() if when >= stamp), None)
+        rewards = self._rewards[self.judge]
+        if self.lockstep or self.judge == CLASSIFIED:
+            return rewards.get(stamp)
+        # The simulator's word comes at 50 Hz, best effort: a dropped sample is covered by the next one.
+        return next((reward for when, reward in rewards.items() if when >= stamp), None)

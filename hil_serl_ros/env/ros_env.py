@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from hil_serl_ros.env.actions import Target, checked, executed_action, gripper_penalty, target_of
+from hil_serl_ros.env.actions import Target, checked, executed_action, gripper_penalty, target_of, turned
 from hil_serl_ros.env.link import RobotLink
 from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.msg import Observation, RobotCommand
@@ -28,6 +30,15 @@ def observation_space(layout: Layout) -> gym.spaces.Dict:
 def action_space() -> gym.spaces.Box:
     """x y z in [-1, 1] and the gripper's class 0 to 2, (4,) float32, as gym_hil's."""
     return gym.spaces.Box(np.array([-1, -1, -1, 0], np.float32), np.array([1, 1, 1, 2], np.float32), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A command on its way: ``requested`` (4,) float32 was asked for while ``held`` was held."""
+
+    command: RobotCommand
+    requested: np.ndarray
+    held: Target
 
 
 class RosEnv(gym.Env):
@@ -59,6 +70,9 @@ class RosEnv(gym.Env):
         self.observation_space = observation_space(layout)
         self.action_space = action_space()
         self.source = RobotCommand.SOURCE_POLICY  # who drives the next step
+        self.rotation = np.zeros(3)  # a person's roll pitch yaw of the next step in [-1, 1]; no part of an action
+        self.leaving: Callable[[Pending], None] = lambda _: None  # told of each command before it leaves
+        self._period = layout.control_period
         self._held = Target(np.zeros(3), 0.0)
         self._quaternion = np.array([1.0, 0, 0, 0])
         self._observation: Observation | None = None
@@ -80,12 +94,20 @@ class RosEnv(gym.Env):
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Ask for ``action`` (4,), let `safety` decide, and observe one control period later."""
-        requested, before, held = checked(action), self.message, self._held
-        target = target_of(requested, held)
+        requested, before = checked(action), self.message
+        target = target_of(requested, self._held)
         command = RobotCommand(header=before.header, sequence=before.sequence + 1, epoch=before.epoch)
-        command.target, command.gripper = pose_message(target.position, self._quaternion), target.gripper
+        quaternion = turned(self._quaternion, self.rotation)
+        command.target, command.gripper = pose_message(target.position, quaternion), target.gripper
         command.source = self.source
-        arrived = self.link.exchange(command, self._period)
+        pending = Pending(command, requested, self._held)
+        self.leaving(pending)
+        return self.finish(pending)
+
+    def finish(self, pending: Pending) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Send the command, again if need be, and return what :meth:`step` returns."""
+        requested, held = pending.requested, pending.held
+        arrived = self.link.exchange(pending.command, self._period)
         executed = Target(position_array(arrived.executed.target), arrived.executed.gripper)
         self._held = executed
         self._quaternion = quaternion_array(arrived.executed.target)
@@ -103,12 +125,26 @@ class RosEnv(gym.Env):
         truncated = not terminated and self._elapsed >= self.max_episode_steps
         return self._arrays(arrived.observation), float(reward.reward), terminated, truncated, info
 
+    def look(self) -> dict[str, np.ndarray]:
+        """A fresh observation, after the loop has waited; in lockstep no time has passed."""
+        before = self.link.observation
+        if not self.link.lockstep:
+            self.link.wait(lambda: self.link.observation is not before or None, "observation")
+        assert self.link.observation is not None, "reset has seen one"
+        return self._arrays(self.link.observation)
+
     @property
     def message(self) -> Observation:
-        """The observation that ``reset`` or ``step`` returned last, as it came."""
+        """The observation that was returned last, as it came."""
         if self._observation is None:
             raise gym.error.ResetNeeded("call reset first")
         return self._observation
+
+    def after(self, before: Observation) -> list[Observation]:
+        """The observation one step after ``before``, if it has come."""
+        seen = self._observation
+        follows = seen is not None and (seen.epoch, seen.sequence) == (before.epoch, before.sequence + 1)
+        return [seen] if follows else []
 
     def _arrays(self, message: Observation) -> dict[str, np.ndarray]:
         arrays = observation_arrays(message)

@@ -53,6 +53,8 @@ class Layout:
     ``vectors`` maps lerobot's feature name to its elements, in the order that the encoder reads them.
     ``images`` maps lerobot's feature name to (channels, height, width) of uint8 pixels. The action is
     ``continuous`` elements in [-1, 1] (each times ``action_scale`` per control period) and then the gripper class.
+    ``crops`` maps an image feature to what of the camera's picture it shows: left, top, right, bottom as fractions;
+    none is all of it.
     """
 
     task: str
@@ -62,6 +64,7 @@ class Layout:
     continuous: tuple[str, ...]
     action_scale: tuple[float, ...]
     gripper_classes: tuple[str, ...] = GRIPPER_CLASSES
+    crops: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if STATE not in self.vectors:
@@ -89,7 +92,10 @@ class Layout:
 
     def to_json(self) -> str:
         """Canonical JSON text: the same layout always gives the same characters."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        data = dataclasses.asdict(self)
+        if not self.crops:
+            del data["crops"]  # a layout of whole pictures is what it was before there were crops
+        return json.dumps(data, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Layout:
@@ -102,10 +108,11 @@ class Layout:
             data: dict[str, Any] = json.loads(text)
             vectors = {k: Vector(**{f: tuple(x) for f, x in v.items()}) for k, v in data.pop("vectors").items()}
             images = {k: (int(v[0]), int(v[1]), int(v[2])) for k, v in data.pop("images").items()}
+            crops = {k: tuple(float(x) for x in v) for k, v in data.pop("crops", {}).items()}
             rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
             # The encoder's order is fixed here, not by the order of JSON keys.
             ordered = {k: vectors[k] for k in (STATE, ENVIRONMENT_STATE) if k in vectors}
-            return cls(vectors=ordered | vectors, images=dict(sorted(images.items())), **rest)
+            return cls(vectors=ordered | vectors, images=dict(sorted(images.items())), crops=crops, **rest)
         except (TypeError, KeyError, IndexError, AttributeError, json.JSONDecodeError) as error:
             raise LayoutError(f"this is not a layout: {error}") from error
 
@@ -164,6 +171,7 @@ def panda_layout(
     *,
     environment_state: bool = True,
     images: Mapping[str, tuple[int, int, int]] | None = None,
+    crops: Mapping[str, tuple[float, ...]] | None = None,
     control_period: float = 0.1,
 ) -> Layout:
     """The Franka Panda of gym_hil: its features, units and fixed ranges.
@@ -172,6 +180,7 @@ def panda_layout(
         task: name of the task, part of the layout's hash.
         environment_state: the policy sees the first object's position (state-only work).
         images: camera name to (channels, height, width).
+        crops: camera name to what is kept of its picture, where that is not all.
         control_period: seconds between two actions.
     """
     vectors = {
@@ -203,4 +212,5 @@ def panda_layout(
         images={IMAGE_PREFIX + name: tuple(shape) for name, shape in sorted((images or {}).items())},  # type: ignore[misc]
         continuous=("x", "y", "z"),
         action_scale=(0.025, 0.025, 0.025),
+        crops={IMAGE_PREFIX + name: tuple(crop) for name, crop in sorted((crops or {}).items())},
     )

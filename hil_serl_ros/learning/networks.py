@@ -13,8 +13,10 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
+from hil_serl_ros.learning.encoder import VISION, build, feature_shape
 from hil_serl_ros.learning.layout import ENVIRONMENT_STATE, STATE, Layout
 from hil_serl_ros.learning.settings import LearnerSettings
 
@@ -31,6 +33,10 @@ class Shape:
     """Sizes of the networks, as plain numbers that a compiled function may close over."""
 
     encoders: tuple[tuple[str, str, int], ...]  # (feature, lerobot's name of its encoder, elements)
+    cameras: tuple[tuple[str, str], ...]  # (feature, lerobot's name of its embedding)
+    map: tuple[int, int, int]  # (channels, rows, columns) of a picture's features
+    pooling: int  # learned spatial averages of each channel
+    trained: nn.Module | None  # the vision encoder's structure where it is trained; its weights are in the trunk
     latent: int
     hidden: tuple[int, ...]
     critics: int
@@ -43,19 +49,26 @@ class Shape:
     @property
     def features(self) -> int:
         """Width of the encoder's output."""
-        return self.latent * len(self.encoders)
+        return self.latent * (len(self.encoders) + len(self.cameras))
 
 
 def shape_of(layout: Layout, settings: LearnerSettings) -> Shape:
     """The networks for a layout.
 
     Raises:
-        ValueError: the layout has images, which this learner does not learn from.
+        EncoderError: the vision encoder cannot be had.
     """
-    if layout.images:
-        raise ValueError(f"this learner learns from vectors only; the layout has {', '.join(layout.images)}")
+    pictures = set(layout.images.values())
+    if len(pictures) > 1:
+        raise ValueError(f"all cameras share one encoder and must have one picture size, not {sorted(pictures)}")
+    trained = bool(pictures) and not settings.freeze_vision_encoder
+    name, seed = settings.vision_encoder, settings.vision_encoder_seed
     return Shape(
         encoders=tuple((f, name, layout.vectors[f].size) for f, name in ENCODERS if f in layout.vectors),
+        cameras=tuple((feature, feature.replace(".", "_")) for feature in layout.images),
+        map=feature_shape(name, pictures.pop()) if pictures else (0, 0, 0),
+        pooling=settings.image_embedding_pooling_dim,
+        trained=build(name, seed).to(settings.device) if trained else None,
         latent=settings.latent_dim,
         hidden=tuple(settings.hidden_dims),
         critics=settings.num_critics,
@@ -70,7 +83,11 @@ def shape_of(layout: Layout, settings: LearnerSettings) -> Shape:
 def trunk_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of the encoder, the critics and the gripper critic."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for _, name, size in shape.encoders:
+    if shape.trained is not None:
+        shapes |= {f"{VISION}{name}": tuple(p.shape) for name, p in shape.trained.named_parameters()}
+    for _, name in shape.cameras:
+        shapes[f"{name}.kernel"] = (*shape.map, shape.pooling)
+    for name, size in inputs(shape):
         shapes |= {
             f"{name}.0.weight": (shape.latent, size),
             f"{name}.0.bias": (shape.latent,),
@@ -89,6 +106,12 @@ def trunk_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
         f"{GRIPPER}.output.weight": (shape.classes, shape.hidden[-1]),
         f"{GRIPPER}.output.bias": (shape.classes,),
     }
+
+
+def inputs(shape: Shape) -> list[tuple[str, int]]:
+    """Name and input width of each part of the encoder, in the order in which their outputs are joined."""
+    pooled = shape.map[0] * shape.pooling
+    return [(name, pooled) for _, name in shape.cameras] + [(name, size) for _, name, size in shape.encoders]
 
 
 def actor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
@@ -120,9 +143,15 @@ def _layers(prefix: str, shape: Shape) -> dict[str, tuple[int, ...]]:
 
 def initialise(trunk: Params, actor: Params, shape: Shape, generator: torch.Generator) -> None:
     """Fill tensors in place as lerobot initialises its modules (torch's Linear, orthogonal output layers)."""
-    encoder_norms = tuple(f"{name}.1." for _, name, _ in shape.encoders)
+    encoder_norms = tuple(f"{name}.1." for name, _ in inputs(shape))
+    vision = dict(shape.trained.named_parameters()) if shape.trained is not None else {}
     for name, tensor in (*trunk.items(), *actor.items()):
-        if ".norm." in name or name.startswith(encoder_norms):
+        if name.startswith(VISION):
+            tensor.copy_(vision[name.removeprefix(VISION)].detach())
+        elif name.endswith(".kernel"):
+            # torch's kaiming_normal_ on (channels, rows, columns, pooling), which lerobot calls.
+            tensor.normal_(0, 1 / math.sqrt(tensor[0].numel()), generator=generator)
+        elif ".norm." in name or name.startswith(encoder_norms):
             tensor.fill_(1.0 if name.endswith("weight") else 0.0)
         elif name.startswith(("mean", "std")):
             tensor.uniform_(-INIT_FINAL, INIT_FINAL, generator=generator)
@@ -167,14 +196,32 @@ def mlp(params: Params, prefix: str, features: Tensor, action: Tensor | None, sh
 
 
 def encode(params: Params, observation: Params, shape: Shape) -> Tensor:
-    """Normalised features, each [B, elements] -> [B, shape.features]."""
-    parts = []
+    """Normalised observation -> [B, shape.features].
+
+    Vectors are [B, elements]; a camera is features [B, C, h, w], or normalised pictures [B, 3, H, W] where the
+    vision encoder is trained.
+    """
+    parts = [look(params, observation[feature], name, shape) for feature, name in shape.cameras]
     for feature, name, _ in shape.encoders:
         # Two dozen inputs: float32 whatever the precision, millimetres would drown in bfloat16.
         x = F.linear(observation[feature], params[f"{name}.0.weight"], params[f"{name}.0.bias"])
         x = F.layer_norm(x, (shape.latent,), params[f"{name}.1.weight"], params[f"{name}.1.bias"])
         parts.append(torch.tanh(x))
     return torch.cat(parts, dim=-1)
+
+
+def look(params: Params, seen: Tensor, name: str, shape: Shape) -> Tensor:
+    """One camera -> [B, latent]: learned spatial averages of each channel (HIL-SERL's), Linear, LayerNorm, tanh."""
+    if shape.trained is not None:
+        weights = {k.removeprefix(VISION): v for k, v in params.items() if k.startswith(VISION)}
+        seen = functional_call(shape.trained, weights, (seen,))
+    channels, rows, columns = shape.map
+    places = seen.reshape(len(seen), channels, rows * columns).transpose(0, 1)  # a view: [C, B, h w]
+    kernel = params[f"{name}.kernel"].view(channels, rows * columns, shape.pooling)
+    pooled = torch.bmm(places, kernel).transpose(0, 1).reshape(len(seen), -1)
+    x = linear(pooled, params[f"{name}.0.weight"], params[f"{name}.0.bias"], shape.precision)
+    x = F.layer_norm(x, (shape.latent,), params[f"{name}.1.weight"], params[f"{name}.1.bias"])
+    return torch.tanh(x)
 
 
 def critics(params: Params, features: Tensor, action: Tensor, shape: Shape) -> Tensor:

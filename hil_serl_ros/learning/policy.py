@@ -12,6 +12,7 @@ from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.networks import Params
 from hil_serl_ros.learning.normalization import Normalizer
 from hil_serl_ros.learning.settings import LearnerSettings
+from hil_serl_ros.learning.vision import Vision
 
 
 class Policy:
@@ -21,8 +22,9 @@ class Policy:
     operator's and the arm's.
     """
 
-    def __init__(self, layout: Layout, settings: LearnerSettings, seed: int = 0) -> None:
+    def __init__(self, layout: Layout, settings: LearnerSettings, seed: int = 0, vision: Vision | None = None) -> None:
         self.layout = layout
+        self.vision = vision or (Vision(layout, settings) if layout.images else None)
         self.shape = networks.shape_of(layout, settings)
         self._normalizer = Normalizer(layout, torch.device("cpu"))
         self.random = np.random.default_rng(seed)
@@ -46,14 +48,17 @@ class Policy:
         """One action for one observation.
 
         Args:
-            observation: float32 [elements] by feature name, in the robot's units.
+            observation: float32 [elements] by feature name, in the robot's units, and uint8 pictures [3, H, W].
             deterministic: the mean action (evaluation) instead of a sample.
 
         Returns:
             float32 [A + 1]: each continuous element in [-1, 1], then the gripper class.
         """
         raw = {name: torch.from_numpy(observation[name]).unsqueeze(0) for name in self.layout.vectors}
-        features = networks.encode(self._trunk, self._normalizer(raw), self.shape)
+        seen = self._normalizer(raw)
+        if self.vision is not None:
+            seen |= self.vision.acting(observation)  # once a tick, for actor and gripper
+        features = self._features = networks.encode(self._trunk, seen, self.shape)
         mean, std = networks.actor(self._actor, features, self.shape)
         if not deterministic:
             noise = self.random.standard_normal(self.shape.actions, dtype=np.float32)
@@ -61,4 +66,11 @@ class Policy:
         action = np.empty(self.layout.action_size, np.float32)
         action[:-1] = torch.tanh(mean)[0].numpy()
         action[-1] = int(networks.gripper(self._trunk, features, self.shape).argmax())
+        self._acted = torch.from_numpy(action[:-1]).unsqueeze(0)
         return action
+
+    @torch.inference_mode()
+    def chances(self) -> tuple[float, float]:
+        """Value of the action that ``act`` gave last: the lowest critic's, and how far the highest is above it."""
+        values = networks.critics(self._trunk, self._features, self._acted, self.shape)[:, 0]
+        return float(values.min()), float(values.max() - values.min())

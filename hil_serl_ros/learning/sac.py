@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hil_serl_ros.learning import losses, networks
+from hil_serl_ros.learning.adam import Adam
 from hil_serl_ros.learning.compiling import can_compile, compiled
 from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.losses import Batch
@@ -68,9 +69,9 @@ class SAC:
         self.updates = 0
         self.critic_steps = 0
         self.optimizers = {
-            "critic": torch.optim.Adam([self.trunk.flat], lr=settings.critic_lr, fused=True),
-            "actor": torch.optim.Adam([self.actor.flat], lr=settings.actor_lr, fused=True),
-            "temperature": torch.optim.Adam([self.log_alpha.flat], lr=settings.temperature_lr, fused=True),
+            "critic": Adam(self.trunk, settings.critic_lr),
+            "actor": Adam(self.actor, settings.actor_lr),
+            "temperature": Adam(self.log_alpha, settings.temperature_lr),
         }
         self._critic_losses, self._actor_losses = self._bind()
 
@@ -162,5 +163,5 @@ class SAC:
     def _set_rates(self) -> float:
         s, share = self.settings, schedule(self.settings, self.updates)
         for name, rate in (("critic", s.critic_lr), ("actor", s.actor_lr), ("temperature", s.temperature_lr)):
-            self.optimizers[name].param_groups[0]["lr"] = rate * share
+            self.optimizers[name].rate = rate * share
         return s.critic_lr * share

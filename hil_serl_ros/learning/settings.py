@@ -54,14 +54,36 @@ class LearnerSettings:
         1, "Updates (each critic_steps critic steps and one actor step) per robot step.", minimum=1, maximum=64
     )
     hidden_dims: list[int] = setting(
-        [256, 256], "Widths of the critics', gripper critic's and actor's layers.", minimum=1
+        [256, 256], "Widths of the critics', gripper critic's and actor's layers.", minimum=1, maximum=4096
     )
-    latent_dim: int = setting(256, "Width of each encoder's output.", minimum=1)
+    latent_dim: int = setting(256, "Width of each encoder's output.", minimum=1, maximum=4096)
+    vision_encoder: str = setting(
+        "small",
+        "Encoder of pictures: small is gaussian_actor's own, resnet10, or the folder of one.",
+    )
+    vision_encoder_seed: int = setting(0, "Seed of the random weights of small and resnet10.", minimum=0)
+    freeze_vision_encoder: bool = setting(True, "Keep the vision encoder as it is; else it learns with the critics.")
+    feature_variants: int = setting(
+        3,
+        "Randomly shifted variants of a picture whose frozen features are kept; 0: pictures, encoded each time.",
+        unit="variants",
+        minimum=0,
+        maximum=64,
+    )
+    image_embedding_pooling_dim: int = setting(
+        8, "Learned spatial averages of each channel of a picture's features.", minimum=1, maximum=64
+    )
     std_min: float = setting(1e-5, "Least variance of the actor before tanh (lerobot's std_min).", minimum=0.0)
     std_max: float = setting(5.0, "Largest variance of the actor before tanh (lerobot's std_max).", minimum=0.0)
     online_buffer_capacity: int = setting(100_000, "Steps kept of online data.", unit="steps", minimum=16)
     offline_buffer_capacity: int = setting(
         100_000, "Steps kept of demonstrations and interventions.", unit="steps", minimum=16
+    )
+    cloning_updates: int = setting(
+        0,
+        "Updates of behaviour cloning on the operator's steps before the first of SAC's, a warm start; 0: none.",
+        unit="updates",
+        minimum=0,
     )
     online_step_before_learning: int = setting(
         100, "Robot steps, demonstrations not counted, before the first update.", unit="steps", minimum=0

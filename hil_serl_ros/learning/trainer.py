@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from statistics import median
 
 import torch
 
+from hil_serl_ros.learning.cloning import clone
 from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.losses import Batch
-from hil_serl_ros.learning.replay import Replay, Step
+from hil_serl_ros.learning.replay import Replay
 from hil_serl_ros.learning.sac import SAC, Stats
 from hil_serl_ros.learning.settings import LearnerSettings
+from hil_serl_ros.learning.step import Step
 
 RECENT = 50  # updates of the median time
 
@@ -36,19 +39,32 @@ class Trainer:
         self.data_seconds = 0.0  # of the last update's batches
         self._seconds: deque[float] = deque(maxlen=RECENT)
 
-    def add(self, step: Step) -> None:
-        """Take in one step.
+    def add(self, step: Step, *, counted: bool = False) -> None:
+        """Take in one step; ``counted``: :meth:`pass_over` has counted it when it came.
 
         Raises:
             ValueError: it is malformed; it is counted, and not learned from.
         """
-        self.transitions += 1
+        self.transitions += not counted
         self.training_steps += not step.demonstration
         try:
-            self.replay.add(step)
+            if step.outcome_known:
+                self.replay.add(step)
+            else:
+                self.replay.end(step)
         except ValueError:
             self.rejected += 1
             raise
+
+    def pass_over(self) -> None:
+        """Count a step that is not learned from, or not yet."""
+        self.transitions += 1
+
+    @property
+    def encoder_hash(self) -> str:
+        """Which frozen vision encoder the weights stand on; empty: none."""
+        vision = self.replay.vision
+        return vision.encoder.hash if vision is not None and vision.frozen else ""
 
     @property
     def owed(self) -> int:
@@ -60,11 +76,17 @@ class Trainer:
 
     def update(self) -> Stats:
         """Do one update."""
+        if self.sac.updates == 0 and len(self.replay.offline):
+            self.clone(self.settings.cloning_updates)
         started = time.perf_counter()
         self.data_seconds = 0.0
         self.stats = self.sac.update(self._sample)
         self._seconds.append(time.perf_counter() - started)
         return self.stats
+
+    def clone(self, updates: int, told: Callable[[float], None] = lambda loss: None) -> None:
+        """Fit the policy to the operator's steps by behaviour cloning; ``told`` hears the loss of each update."""
+        clone(self.sac, self.replay.sample_operator, updates, told)
 
     def _sample(self) -> Batch:
         started = time.perf_counter()
@@ -83,6 +105,9 @@ class Trainer:
         zeros = {
             name: torch.zeros(rows, vector.size, device=self.sac.device) for name, vector in self.layout.vectors.items()
         }
+        for name, picture in self.layout.images.items():
+            size = shape.map if shape.trained is None else picture
+            zeros[name] = torch.zeros(rows, *size, device=self.sac.device)
         flat = torch.zeros(rows, device=self.sac.device)
         batch = Batch(
             observation=zeros,

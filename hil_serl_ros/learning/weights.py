@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from hil_serl_ros.learning.lerobot_names import ShapeError, load_policy, policy_tensors
+from hil_serl_ros.learning.lerobot_names import ShapeError, acting_tensors, load_acting
 from hil_serl_ros.learning.networks import Params, Shape
 
 MAX_BYTES = 64 * 1024 * 1024  # a policy without its frozen encoder is about 2 MB
@@ -20,12 +20,12 @@ class WeightsError(ValueError):
 
 
 def pack(trunk: Params, actor: Params, shape: Shape) -> tuple[bytes, str]:
-    """The policy's tensors (encoder, actor, gripper critic) under lerobot's names, float32.
+    """The tensors that act (encoder, actor, gripper critic) and the critics under lerobot's names, float32.
 
     Returns:
         safetensors bytes and their SHA-256 in hexadecimal.
     """
-    tensors = {name: t.detach().cpu().contiguous() for name, t in policy_tensors(trunk, actor, shape).items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in acting_tensors(trunk, actor, shape).items()}
     data = save(tensors)
     return data, hashlib.sha256(data).hexdigest()
 
@@ -59,6 +59,6 @@ def apply(data: bytes, sha256: str, trunk: Params, actor: Params, shape: Shape) 
     """
     tensors = unpack(data, sha256)
     try:
-        load_policy(tensors, trunk, actor, shape)
+        load_acting(tensors, trunk, actor, shape)
     except ShapeError as error:
         raise WeightsError(f"the weights do not fit this policy: {error}") from error

@@ -1,25 +1,26 @@
-"""Node ``joy_teleop``: a person's hands. `sensor_msgs/Joy` in, teleop actions and labels out."""
+"""Node ``joy_teleop``: a person's hands on a gamepad or 3D mouse. `sensor_msgs/Joy` in, teleop actions out."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from sensor_msgs.msg import Joy
+from sensor_msgs.msg import Joy, JoyFeedback
 
-from hil_serl_ros.env.joy_mapping import JoyMapping, Wish
-from hil_serl_ros.msg import TeleopAction
+from hil_serl_ros.env.hands import Hands, own_name
+from hil_serl_ros.env.joy_mapping import mapping_named
+from hil_serl_ros.msg import ActorStatus, PolicyState, TeleopAction
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.run import main as run_node
+from hil_serl_ros.ros.talkers import Talkers, with_info
+from hil_serl_ros.ros.urgency import UrgencySettings, claim
 from hil_serl_ros.settings import setting
-
-SILENCE = 0.5  # s of a joystick driver without a word; `joy` repeats at 20 Hz
 
 
 @dataclass
@@ -27,17 +28,16 @@ class JoySettings:
     clock: str = setting(
         "lockstep", "The robot's clock; a silent joystick counts as lost in realtime.", choices=("lockstep", "realtime")
     )
-    x_axis: int = setting(1, "Axis that moves along x, forward is +.", minimum=0, maximum=31)
-    y_axis: int = setting(0, "Axis that moves along y, left is +.", minimum=0, maximum=31)
-    z_axis: int = setting(4, "Axis that moves along z, up is +.", minimum=0, maximum=31)
-    open_axis: int = setting(2, "Trigger that opens the gripper (rests at 1, pressed -1).", minimum=0, maximum=31)
-    close_axis: int = setting(5, "Trigger that closes the gripper (rests at 1, pressed -1).", minimum=0, maximum=31)
-    failure_button: int = setting(0, "Button that ends the episode as a failure.", minimum=0, maximum=31)
-    stop_button: int = setting(1, "Button that latches the emergency stop.", minimum=0, maximum=31)
-    again_button: int = setting(2, "Button that discards the episode.", minimum=0, maximum=31)
-    success_button: int = setting(3, "Button that ends the episode as a success.", minimum=0, maximum=31)
-    intervene_button: int = setting(5, "Button that is held while the operator drives.", minimum=0, maximum=31)
-    deadzone: float = setting(0.05, "Part of an axis' range that counts as zero.", minimum=0.0, maximum=0.5)
+    mapping: str = setting(
+        "xbox", "Axes and buttons: xbox, playstation, logitech, spacemouse, or a file (see config/joy)."
+    )
+    max_silence: float = setting(
+        0.15,
+        "Silence after which the joystick is lost, and a second one forgotten; drivers repeat at 20 Hz or more.",
+        unit="s",
+        minimum=0.02,
+        maximum=5.0,
+    )
 
 
 class JoyTeleop(Node):
@@ -48,55 +48,81 @@ class JoyTeleop(Node):
 
         # -------------------- parameters --------------------
         self.settings = declare(self, JoySettings)
-        names = {f.name for f in dataclasses.fields(JoyMapping)}
-        self.mapping = JoyMapping(**{k: v for k, v in vars(self.settings).items() if k in names})
+        self.mapping = mapping_named(self.settings.mapping)
 
         # -------------------- state --------------------
-        self.before: Wish | None = None
-        self.heard: float | None = None
+        self.hands = Hands(own_name("joy"), toggle=self.mapping.intervene == "toggle")
+        self.talkers = Talkers(self.settings.max_silence)
+        self.heard: float | None = None  # when the joystick last spoke to drive, s
+        self.called = False
 
         # -------------------- interfaces --------------------
         self.publisher = self.create_publisher(TeleopAction, "teleop", qos.TELEOP)
-        self.create_subscription(Joy, "joy", self.on_joy, qos.TELEOP)
+        self.rumble = self.create_publisher(JoyFeedback, "joy/set_feedback", qos.TELEOP)
+        self.create_subscription(Joy, "joy", with_info(self.on_joy), qos.TELEOP)
+        self.create_subscription(ActorStatus, "actor_status", self.on_actor, qos.LATCHED)
+        self.create_subscription(PolicyState, "policy_state", self.on_policy, qos.POLICY_STATE)
         self.diagnostics = Diagnostics(self, lambda: {"joystick": self.heard is not None})
         if self.settings.clock == "realtime":
-            self.timer = self.create_timer(SILENCE / 2, self.on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            period = self.settings.max_silence / 4
+            self.timer = self.create_timer(period, self.on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self.timer.cancel()  # it looks while there is a joystick that can fall silent
         self.get_logger().info("waiting for a joystick on `joy`; without one, nobody can take over")
+        claim(self, declare(self, UrgencySettings), realtime=self.settings.clock == "realtime", quick=True)
 
     # -------------------- callbacks --------------------
-    def on_joy(self, joy: Joy) -> None:
-        """Translate one message; what cannot be read is counted and moves nothing."""
-        try:
-            wish = self.mapping.read(joy.axes, joy.buttons)
-        except ValueError as error:
-            self.diagnostics.fault("bad joy", str(error))
-            return
-        self.heard = time.monotonic()
-        action = TeleopAction(header=joy.header, connected=True, intervening=wish.intervening, gripper=wish.gripper)
-        action.motion = wish.motion.astype("float32")
-        events = self.events(wish) or [TeleopAction.EVENT_NONE]
-        self.before = wish
-        for action.event in events:
-            self.publisher.publish(action)
-        self.diagnostics.event("joy")
+    def on_joy(self, joy: Joy, info: dict[str, Any]) -> None:
+        """Translate one message. What may not drive ends the link and is counted; its stop still counts."""
+        talker = self.talkers.hear(joy.header.frame_id, info["publication_sequence_number"], time.monotonic())
+        talker.held = self.mapping.stops(joy.axes, joy.buttons)
+        if len(self.talkers.present) > 1:
+            # Their words would take turns, and so would the arm.
+            names = " and ".join(t.name or "one without a name" for t in self.talkers.present)
+            self.refuse(joy, "two joysticks", f"several speak on `joy` ({names}); none drives until one is left")
+        elif not joy.axes and not joy.buttons:
+            self.refuse(joy, "joystick lost", f"{talker.name or 'the joystick'} was pulled; the operator cannot drive")
+        else:
+            try:
+                wish = self.mapping.read(joy.axes, joy.buttons)
+            except ValueError as error:
+                self.refuse(joy, "bad joy", str(error))
+                return
+            if self.heard is None and self.settings.clock == "realtime":
+                self.timer.reset()
+            self.heard = talker.heard
+            for word in self.hands.words(wish, joy.header.stamp):
+                self.publisher.publish(word)
+            self.diagnostics.event("joy")
 
-    def events(self, wish: Wish) -> list[int]:
-        """What was pressed since the message before, the stop first; a held button says nothing twice."""
-        before = self.before
-        edges = {
-            TeleopAction.EVENT_STOP: wish.stop and not (before and before.stop),
-            TeleopAction.EVENT_SUCCESS: wish.success and not (before and before.success),
-            TeleopAction.EVENT_FAILURE: wish.failure and not (before and before.failure),
-            TeleopAction.EVENT_AGAIN: wish.again and not (before and before.again),
-        }
-        return [event for event, pressed in edges.items() if pressed]
+    def refuse(self, joy: Joy, fault: str, sentence: str) -> None:
+        """Count it; whoever drove with this device drives no more, and may still stop the arm."""
+        self.lose(fault, sentence)
+        for word in self.hands.only_stop(any(talker.held for talker in self.talkers.present), joy.header.stamp):
+            self.publisher.publish(word)
+
+    def lose(self, fault: str, sentence: str) -> None:
+        """Count it and end the link, if there is one."""
+        self.diagnostics.fault(fault, sentence)
+        if self.heard is not None:
+            self.heard = None
+            if self.settings.clock == "realtime":
+                self.timer.cancel()
+            self.publisher.publish(self.hands.gone())
 
     def on_timer(self) -> None:
         """A silent joystick drives nothing."""
-        if self.heard is not None and time.monotonic() - self.heard > SILENCE:
-            self.heard = self.before = None
-            self.diagnostics.fault("joystick lost", "the joystick is silent; the operator cannot drive")
-            self.publisher.publish(TeleopAction(connected=False))
+        if self.heard is not None and time.monotonic() - self.heard > self.settings.max_silence:
+            self.lose("joystick lost", "the joystick is silent; the operator cannot drive")
+
+    def on_actor(self, status: ActorStatus) -> None:
+        """Know what the pause button means."""
+        self.hands.paused = status.paused
+
+    def on_policy(self, state: PolicyState) -> None:
+        """Call the person through their hands when the policy begins to ask."""
+        if state.called and not self.called:
+            self.rumble.publish(JoyFeedback(type=JoyFeedback.TYPE_RUMBLE, id=0, intensity=1.0))
+        self.called = state.called
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ holds. Each command is answered on `command_executed` with what became of it, an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from typing import Any
 
 import numpy as np
 from rclpy.clock import Clock
@@ -16,34 +17,28 @@ from rclpy.node import Node
 from std_msgs.msg import Empty
 from std_srvs.srv import SetBool, Trigger
 
-from hil_serl_ros.env.limits import CommandRefused, Limits, Pose, limited
+from hil_serl_ros.env.limits import CommandRefused, Held, Limits, Pose, limited
+from hil_serl_ros.env.safety_settings import SafetySettings
+from hil_serl_ros.env.watch import Watch
 from hil_serl_ros.msg import RobotCommand, RobotStatus, SafetyStatus, TeleopAction
 from hil_serl_ros.ros import qos
-from hil_serl_ros.ros.convert import nanoseconds, pose_message, position_array, quaternion_array
+from hil_serl_ros.ros.convert import pose_message, position_array, quaternion_array
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.run import main as run_node
-from hil_serl_ros.settings import SettingError, setting
+from hil_serl_ros.ros.talkers import Talkers, with_info
+from hil_serl_ros.ros.urgency import UrgencySettings, claim
+from hil_serl_ros.settings import SettingError
 
-
-@dataclass
-class SafetySettings:
-    clock: str = setting("lockstep", "The robot's clock; watchdogs rest in lockstep.", choices=("lockstep", "realtime"))
-    armed_at_start: bool = setting(False, "Start armed. For simulation only: a real arm is armed by a person.")
-    workspace_low: list[float] = setting([0.2, -0.3, 0.0], "Low corner of the workspace in the base frame.", unit="m")
-    workspace_high: list[float] = setting([0.6, 0.3, 0.5], "High corner of the workspace in the base frame.", unit="m")
-    max_speed: float = setting(
-        0.4331, "Largest speed of the tool's target; 25 mm on each axis in 0.1 s.", unit="m/s", minimum=0.0, maximum=2.0
-    )
-    max_rotation_speed: float = setting(
-        1.0, "Largest angular speed of the tool's target.", unit="rad/s", minimum=0.0, maximum=6.0
-    )
-    max_command_age: float = setting(
-        0.2, "Oldest observation that a command may answer; realtime only.", unit="s", minimum=0.01, maximum=5.0
-    )
-    max_silence: float = setting(
-        0.2, "Longest time without a command or a robot state; realtime only.", unit="s", minimum=0.01, maximum=5.0
-    )
+REST = 2.0  # control periods without a command after which the arm has come to rest
+TOGETHER = 0.5  # s within which two that speak on one topic are both there; no process is started again sooner
+OWN = 32  # answers
+WATCH_PERIOD = 0.02  # s between two looks at who is silent
+NEXT = {
+    SafetyStatus.DISARMED: "; when nobody is in reach of the arm, call the service arm (data: true)",
+    SafetyStatus.STOPPED: "; look at the arm, then call the services clear_stop and arm",
+}
+STATES = {SafetyStatus.DISARMED: "disarmed", SafetyStatus.ARMED: "armed", SafetyStatus.STOPPED: "stopped"}
 
 
 class SafetyNode(Node):
@@ -57,46 +52,102 @@ class SafetyNode(Node):
         low, high = np.array(self.settings.workspace_low), np.array(self.settings.workspace_high)
         if low.shape != (3,) or high.shape != (3,) or (low >= high).any():
             raise SettingError("workspace_low and workspace_high are corners x y z, low below high")
-        self.limits = Limits(low, high, self.settings.max_speed, self.settings.max_rotation_speed)
+        if self.settings.gripper_low > self.settings.gripper_high:
+            raise SettingError("gripper_low must not be above gripper_high")
+        self.limits = Limits(
+            low,
+            high,
+            self.settings.max_speed,
+            self.settings.max_rotation_speed,
+            self.settings.soft_edge,
+            self.settings.max_acceleration,
+            self.settings.gripper_low,
+            self.settings.gripper_high,
+            self.settings.max_gripper_speed,
+        )
         self.lockstep = self.settings.clock == "lockstep"
 
         # -------------------- state --------------------
-        self.state = SafetyStatus.ARMED if self.settings.armed_at_start else SafetyStatus.DISARMED
-        self.reason = "" if self.settings.armed_at_start else "not armed yet"
+        self.watch = Watch(
+            self.settings.max_command_age,
+            self.settings.max_silence,
+            self.settings.max_operator_silence,
+            require_operator=self.settings.require_operator,
+        )
+        # What was latched before a kill is not known any more: where time goes on, a person looks first.
+        killed = self.settings.restarts > 0 and not self.lockstep
+        armed = self.settings.armed_at_start and not killed
+        self.state = SafetyStatus.ARMED if armed else SafetyStatus.DISARMED
+        self.reason = "" if armed else "safety was killed and started again" if killed else "not armed yet"
         self.robot: RobotStatus | None = None
-        self.held: Pose | None = None  # the target executed last: limits are measured from it
-        self.gripper = 0.0
+        self.held: Held | None = None  # what was executed last: limits are measured from it
         self.executed: RobotCommand | None = None
+        self.executed_at = 0.0  # s, monotonic
         self.waiting: RobotCommand | None = None  # came before the state of its epoch
-        self.robot_seen = self.command_seen = time.monotonic()
-        self.silent = False
+        self.said: tuple[int, str, int] | None = None  # state, reason and driver published last
+        self.silence = ""  # who is silent, realtime only
+        self.actors, self.robots = Talkers(TOGETHER), Talkers(TOGETHER)
+        self.own: deque[RobotCommand] = deque(maxlen=OWN)  # answers of this node, which it hears too
         self.counts = {"accepted": 0, "limited": 0, "held": 0}
 
         # -------------------- interfaces --------------------
         self.answers = self.create_publisher(RobotCommand, "command_executed", qos.COMMAND)
         self.status = self.create_publisher(SafetyStatus, "safety_status", qos.LATCHED)
-        self.create_subscription(RobotCommand, "command", self.on_command, qos.COMMAND)
-        self.create_subscription(RobotStatus, "robot_status", self.on_robot, qos.robot_status(lockstep=self.lockstep))
+        self.create_subscription(RobotCommand, "command", with_info(self.on_asked), qos.COMMAND)
+        self.create_subscription(RobotCommand, "command_executed", self.on_answer, qos.COMMAND)
+        robot = qos.robot_status(lockstep=self.lockstep)
+        self.create_subscription(RobotStatus, "robot_status", with_info(self.on_state), robot)
         self.create_subscription(TeleopAction, "teleop", self.on_teleop, qos.TELEOP)
         self.create_subscription(Empty, "stop", lambda _: self.stop("stop was published"), qos.TELEOP)
         self.create_service(SetBool, "arm", self.on_arm)
         self.create_service(Trigger, "emergency_stop", self.on_stop)
         self.create_service(Trigger, "clear_stop", self.on_clear)
-        self.diagnostics = Diagnostics(self, lambda: {"state": self.state, "reason": self.reason} | self.counts)
+        self.diagnostics = Diagnostics(
+            self,
+            lambda: {"state": STATES[self.state], "reason": self.now()[1], **self.counts},
+            problem=lambda: self.reason if self.state == SafetyStatus.STOPPED else "",
+        )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0, self.publish_status, clock=steady)
+        self.create_timer(1.0, lambda: self.tell(always=True), clock=steady)
         if not self.lockstep:
-            self.create_timer(self.settings.max_silence / 4, self.on_watchdog, clock=steady)
-        self.publish_status()
+            self.watchdog = self.create_timer(WATCH_PERIOD, self.on_watchdog, clock=steady)
+            self.watchdog.cancel()  # it looks from the first command on: before, nobody can fall silent
+        self.tell()
+        claim(self, declare(self, UrgencySettings), realtime=not self.lockstep, quick=True)
+
+    # -------------------- who speaks --------------------
+    def on_asked(self, command: RobotCommand, info: dict[str, Any]) -> None:
+        """A command came. Of two actors none moves the arm."""
+        self.actors.hear("", info["publication_sequence_number"], time.monotonic())
+        if len(self.actors.present) > 1:
+            self.stop("two nodes publish `command`; end one of them, then call clear_stop")
+        self.on_command(command)
+
+    def on_state(self, status: RobotStatus, info: dict[str, Any]) -> None:
+        """A state came. Two robots would both do what one is told."""
+        self.robots.hear("", info["publication_sequence_number"], time.monotonic())
+        if len(self.robots.present) > 1:
+            self.stop("two nodes publish `robot_status`; end one of them, or give it a namespace, then call clear_stop")
+        self.on_robot(status)
+
+    def on_answer(self, answer: RobotCommand) -> None:
+        """An answer was given; if not by this node, then there is another word that the robot obeys."""
+        if answer not in self.own:
+            self.stop("another node publishes `command_executed`; end it, then call clear_stop")
+
+    def answer(self, answer: RobotCommand) -> None:
+        """Publish an answer."""
+        self.own.append(answer)
+        self.answers.publish(answer)
 
     # -------------------- commands --------------------
     def on_robot(self, status: RobotStatus) -> None:
         """Follow the robot; after a reset, limits are measured from the target that it holds then."""
-        self.robot_seen = time.monotonic()
+        self.watch.on_robot(status)
         # A robot's node that was started again counts from 0, perhaps in an epoch of the same number.
         if self.robot is None or status.epoch != self.robot.epoch or status.sequence < self.robot.sequence:
-            self.held = Pose(position_array(status.target), quaternion_array(status.target))
-            self.gripper = status.gripper
+            pose = Pose(position_array(status.target), quaternion_array(status.target))
+            self.held = Held(pose, status.gripper, np.zeros(3))
             self.executed = None
         self.robot = status
         if self.waiting is not None and self.waiting.epoch == status.epoch:
@@ -105,47 +156,56 @@ class SafetyNode(Node):
 
     def on_command(self, command: RobotCommand) -> None:
         """Judge one command and answer it. A command that was answered is answered the same again."""
-        self.command_seen = time.monotonic()
+        if not self.lockstep and not self.watch.commanded:
+            self.watchdog.reset()
+        self.watch.on_command()
         if self.robot is None or (command.epoch - self.robot.epoch) % 2**32 in range(1, 2**31):
             self.waiting = command
             return
         if command.epoch != self.robot.epoch:
-            self.diagnostics.fault("stale epoch", "a command of the time before the last reset; dropped")
+            self.diagnostics.fault(
+                "stale epoch",
+                "a command of the time before the last reset; dropped: if it goes on, start policy_actor anew",
+            )
             return
         if self.executed is not None and command.sequence <= self.executed.sequence:
             if command.sequence == self.executed.sequence:
-                self.answers.publish(self.executed)
+                self.answer(self.executed)
             else:
-                self.diagnostics.fault("old command", "a command came after a newer one; dropped")
+                self.diagnostics.fault(
+                    "old command",
+                    "a command came after a newer one; dropped: if it goes on, two nodes publish `command`",
+                )
             return
         assert self.held is not None
         answer = RobotCommand(header=command.header, sequence=command.sequence, epoch=command.epoch)
         answer.source = command.source
-        pose, answer.gripper = self.held, self.gripper
+        if self.settings.restarts and self.executed is None and command.sequence == self.robot.sequence:
+            # It was answered before this process was started: what the robot holds is what became of it.
+            answer.target, answer.gripper = self.robot.target, self.robot.gripper
+            answer.verdict, answer.reason = RobotCommand.VERDICT_LIMITED, "executed before safety was started"
+            self.answer(answer)
+            return
         try:
             refusal = self.refusal(command)
             if refusal:
                 raise CommandRefused(refusal)
             wanted = Pose(position_array(command.target), quaternion_array(command.target))
-            seconds = self.seconds()
-            pose, answer.reason = limited(wanted, self.held, command.gripper, seconds, self.limits)
-            answer.gripper = command.gripper
+            self.held, answer.reason = limited(wanted, command.gripper, *self.start(), self.limits)
             answer.verdict = RobotCommand.VERDICT_LIMITED if answer.reason else RobotCommand.VERDICT_ACCEPTED
             self.counts["limited" if answer.reason else "accepted"] += 1
         except CommandRefused as refused:
+            self.held = self.held.at_rest()
             answer.verdict, answer.reason = RobotCommand.VERDICT_HELD, str(refused)
             answer.source = RobotCommand.SOURCE_HOLD
             self.counts["held"] += 1
-            self.diagnostics.fault("held", f"command {command.sequence} held: {refused}")
-        answer.target = pose_message(pose.position, pose.quaternion)
-        self.execute(answer, pose)
-
-    def execute(self, answer: RobotCommand, pose: Pose) -> None:
-        """Send the answer; it is what the robot holds from now on."""
-        self.held, self.gripper, self.executed = pose, answer.gripper, answer
-        self.executed_at = time.monotonic()
-        self.answers.publish(answer)
+            self.diagnostics.fault("held", f"command {command.sequence} held: {refused}{NEXT.get(self.state, '')}")
+        answer.target = pose_message(self.held.pose.position, self.held.pose.quaternion)
+        answer.gripper = self.held.gripper
+        self.executed, self.executed_at = answer, time.monotonic()
+        self.answer(answer)
         self.diagnostics.event("commands")
+        self.tell()
 
     def refusal(self, command: RobotCommand) -> str:
         """Why the command may not pass at all, or nothing."""
@@ -154,26 +214,19 @@ class SafetyNode(Node):
             return f"stopped: {self.reason}"
         if self.state == SafetyStatus.DISARMED:
             return f"disarmed: {self.reason}"
-        if self.lockstep:
-            return ""
-        age = (nanoseconds(self.robot.header.stamp) - nanoseconds(command.header.stamp)) * 1e-9
-        if age > self.settings.max_command_age:
-            return f"it answers an observation of {age:.2f} s ago"
-        if age < -self.settings.max_command_age:
-            return f"it answers an observation that is {-age:.2f} s ahead of the robot"
-        if time.monotonic() - self.robot_seen > self.settings.max_silence:
-            return "the robot's state is silent"
-        return ""
+        return "" if self.lockstep else self.watch.refusal(command)
 
-    def seconds(self) -> float:
-        """The time that a motion has: one period, in realtime no more than has passed since the last one."""
+    def start(self) -> tuple[Held, float]:
+        """What a motion is measured from, and its time (s): one period, in realtime no more than has passed."""
         assert self.robot is not None
+        assert self.held is not None
         period = self.robot.control_period
         if self.lockstep or self.executed is None:
-            return period
-        # A tick may come a little early; a flood of commands gets no more speed than one.
+            return self.held, period
+        # A tick may come a little early; a flood of commands gets no more speed than one. A pause is a rest.
         passed = time.monotonic() - self.executed_at
-        return period if passed > 0.8 * period else passed
+        held = self.held.at_rest() if passed > REST * period else self.held
+        return held, period if passed > 0.8 * period else passed
 
     # -------------------- arming --------------------
     def stop(self, reason: str) -> None:
@@ -181,13 +234,14 @@ class SafetyNode(Node):
         if self.state == SafetyStatus.STOPPED:
             return
         self.state, self.reason = SafetyStatus.STOPPED, reason
-        self.get_logger().error(f"emergency stop: {reason}")
-        self.publish_status()
+        self.get_logger().error(f"emergency stop: {reason}{'' if 'clear_stop' in reason else NEXT[self.state]}")
+        self.tell()
 
     def on_teleop(self, action: TeleopAction) -> None:
-        """The operator's stop."""
+        """The operator's stop, and the heartbeat of their hands."""
         if action.event == TeleopAction.EVENT_STOP:
-            self.stop("the operator pressed stop")
+            self.stop("the operator pressed stop" + (f" on {action.source}" if action.source else ""))
+        self.watch.on_teleop(action)
 
     def on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Service ``emergency_stop``."""
@@ -201,7 +255,7 @@ class SafetyNode(Node):
         response.message = "" if response.success else "there is no emergency stop to clear"
         if response.success:
             self.state, self.reason = SafetyStatus.DISARMED, "not armed since the emergency stop"
-            self.publish_status()
+            self.tell()
         return response
 
     def on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -213,26 +267,37 @@ class SafetyNode(Node):
             return response
         self.state = SafetyStatus.ARMED if request.data else SafetyStatus.DISARMED
         self.reason = "" if request.data else "disarmed by request"
-        self.publish_status()
+        self.tell()
         response.success = True
         return response
 
     # -------------------- watch --------------------
     def on_watchdog(self) -> None:
-        """Say so when the actor or the robot is silent; the arm holds the last target by itself."""
-        now = time.monotonic()
-        silent = self.executed is not None and now - min(self.command_seen, self.robot_seen) > self.settings.max_silence
-        if silent != self.silent:
-            self.silent = silent
-            if silent:
-                who = "robot" if self.robot_seen < self.command_seen else "actor"
-                self.diagnostics.fault("silence", f"no word from the {who}; the arm holds")
-            self.publish_status()
+        """Say so when the actor, the robot or the hands that drive are silent; the arm holds by itself."""
+        before, self.silence = self.silence, self.watch.complaint()
+        if self.silence and not before:
+            self.diagnostics.fault("silence", self.silence)
+        if self.silence != before:
+            self.tell()
 
-    def publish_status(self) -> None:
-        """Publish the word of safety."""
-        reason = self.reason or ("a peer is silent; the arm holds" if self.silent else "")
-        message = SafetyStatus(state=self.state, reason=reason, **self.counts)
+    def now(self) -> tuple[int, str, int]:
+        """State, why the arm holds, and who moves it."""
+        if self.state != SafetyStatus.ARMED:
+            return self.state, self.reason, RobotCommand.SOURCE_HOLD
+        if self.silence:
+            return self.state, self.silence, RobotCommand.SOURCE_HOLD
+        if self.executed is None:
+            return self.state, "", RobotCommand.SOURCE_HOLD
+        held = self.executed.verdict == RobotCommand.VERDICT_HELD
+        return self.state, self.executed.reason if held else "", self.executed.source
+
+    def tell(self, *, always: bool = False) -> None:
+        """Publish the word of safety if it is another one than before."""
+        word = self.now()
+        if word == self.said and not always:
+            return
+        self.said = word
+        message = SafetyStatus(state=word[0], reason=word[1], driver=word[2], **self.counts)
         message.header.stamp = self.get_clock().now().to_msg()
         self.status.publish(message)
 

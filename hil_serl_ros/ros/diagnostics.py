@@ -11,23 +11,31 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
+from hil_serl_ros.ros.peers import complaints
+
 PERIOD = 1.0  # s
+LOOK = 5  # reports between two looks at the other nodes
 
 
 class Diagnostics:
-    """Counts events and faults of ``node`` and reports them.
+    """Counts events and faults of ``node`` and reports them; looks now and then who else is there (``ros/peers.py``).
 
     Args:
         node: reports under the node's full name.
         values: called at each report for more figures, name to value.
+        problem: called at each report for what stops the node from doing its work, one sentence; empty: nothing.
     """
 
-    def __init__(self, node: Node, values: Callable[[], dict[str, object]] = dict) -> None:
+    def __init__(
+        self, node: Node, values: Callable[[], dict[str, object]] = dict, problem: Callable[[], str] = str
+    ) -> None:
         self._node = node
         self._values = values
+        self._problem = problem
         self._events: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
+        self._reports = 0
         self._since = time.monotonic()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Steady time: a paused simulation still reports.
@@ -50,7 +58,11 @@ class Diagnostics:
         return self._faults[name]
 
     def report(self) -> None:
-        """Publish one status; WARN while faults are being counted."""
+        """Publish one status; WARN while faults are being counted, ERROR while there is a problem."""
+        if self._reports % LOOK == 0:
+            for name, sentence in complaints(self._node):
+                self.fault(name, sentence)
+        self._reports += 1
         now = time.monotonic()
         seconds, self._since = max(now - self._since, 1e-9), now
         new = {name: n - self._reported[name] for name, n in list(self._faults.items()) if n > self._reported[name]}
@@ -61,6 +73,8 @@ class Diagnostics:
             message=", ".join(f"{name}: {n} new" for name, n in new.items()) or "ok",
             hardware_id="",
         )
+        if problem := self._problem():
+            status.level, status.message = DiagnosticStatus.ERROR, problem
         figures: dict[str, object] = {f"{name} [Hz]": round(n / seconds, 1) for name, n in self._events.items()}
         figures |= {f"{name} [count]": n for name, n in self._faults.items()}
         figures |= self._values()

@@ -14,6 +14,7 @@ from rclpy.parameter import Parameter
 from hil_serl_ros.settings import SettingError, check, default_of, validate
 
 S = TypeVar("S")
+FIXED = "Read once, at the start: end the node and start it with another value."
 NO_LIMIT_INTEGER = 2**62
 NO_LIMIT = 1e300
 
@@ -27,6 +28,8 @@ def descriptor(field: dataclasses.Field) -> ParameterDescriptor:
     if meta["choices"]:
         text += f" One of: {', '.join(meta['choices'])}."
     result = ParameterDescriptor(description=text, read_only=not meta["dynamic"])
+    if result.read_only:
+        result.additional_constraints = FIXED
     low, high = meta["minimum"], meta["maximum"]
     if low is None and high is None:
         return result

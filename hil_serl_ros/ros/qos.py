@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+RECORD_DEPTH = 200  # messages of one topic
+
 
 def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoSProfile:
     return QoSProfile(
@@ -36,8 +38,19 @@ def robot_status(*, lockstep: bool) -> QoSProfile:
     return _profile(10, latched=True) if lockstep else publish_state(lockstep=False)
 
 
+def record(offered: QoSProfile) -> QoSProfile:
+    """For who writes down all that comes of a topic: as it is offered, and a queue that bridges a busy moment."""
+    latched = offered.durability == DurabilityPolicy.TRANSIENT_LOCAL
+    reliable = offered.reliability == ReliabilityPolicy.RELIABLE
+    return _profile(max(RECORD_DEPTH, offered.depth), reliable=reliable, latched=latched)
+
+
 # Absolute targets, numbered: only the newest counts, and it must arrive.
 COMMAND = _profile(1)
+# The classifier's word on each observation: the step waits for it.
+REWARD = _profile(10)
+# What the policy thinks of its chances, once a step: who answers it waits for each.
+POLICY_STATE = _profile(10)
 # What a person did: every edge counts.
 TELEOP = _profile(20)
 # Steps of the robot: none may be lost. The actor's journal covers what this queue cannot.
@@ -48,3 +61,7 @@ LATCHED = _profile(1, latched=True)
 WEIGHTS = _profile(4, latched=True)
 # Finished episodes: few, and each matters to a late reader.
 EPISODES = _profile(100, latched=True)
+# tf2's own, so that one frame's late message does not push out another's.
+TRANSFORMS = _profile(100)
+# Pictures of the state for a person to look at: only the newest counts, and rviz2 asks for reliable ones.
+SHOWN = _profile(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hil_serl_ros.learning.replay import Step
+from hil_serl_ros.learning.step import Step
 from hil_serl_ros.msg import Transition
 from hil_serl_ros.ros.convert import observation_arrays
 

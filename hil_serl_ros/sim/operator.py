@@ -156,20 +156,23 @@ class TakeoverSettings:
         "Steps of the policy without success before the operator may take over.",
         unit="steps",
         minimum=0,
+        dynamic=True,
     )
     least_probability: float = setting(
         0.1,
         "Probability of taking over in a stalled episode when the policy always succeeds.",
         minimum=0.0,
         maximum=1.0,
+        dynamic=True,
     )
     window: int = setting(20, "Recent episodes whose success rate counts.", unit="episodes", minimum=1)
     budget: int = setting(
-        1000,
-        "Steps that the operator gives at most in training.",
-        unit="steps",
-        minimum=0,
+        1000, "Steps that the operator gives at most in training.", unit="steps", minimum=0, dynamic=True
     )
+    only_when_called: bool = setting(
+        False, "Take over when the policy asks for help, and hand back when it does no more; watch for nothing else."
+    )
+    least_help: int = setting(3, "Steps that a called operator drives at least.", unit="steps", minimum=1, dynamic=True)
 
 
 class TakeoverRule:
@@ -188,6 +191,7 @@ class TakeoverRule:
         self._willing = False
         self._steps = 0
         self._given = 0
+        self._driven = 0
         self._began = False
         self._helped = False
 
@@ -202,8 +206,14 @@ class TakeoverRule:
         self._steps = 0
         self._began = True
 
-    def update(self) -> bool:
-        """One step of the policy's episode has come: whether the operator drives it."""
+    def update(self, called: bool = False) -> bool:
+        """One step of the policy's episode has come: whether the operator drives it. ``called``: it asked for help."""
+        if self.settings.only_when_called:
+            self._driven = self._driven + 1 if self.driving else 0
+            still = self.driving and self._driven < self.settings.least_help
+            self.driving = (called or still) and self._given < self.settings.budget
+            self._given += self.driving
+            return self.driving
         stalled = self._steps >= self.settings.patience
         self.driving = self._willing and stalled and self._given < self.settings.budget
         self._helped = self._helped or self.driving

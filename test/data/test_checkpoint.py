@@ -62,7 +62,7 @@ def train(sac: SAC, sample: Sampler, updates: int) -> None:
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
     """lerobot's constant files, made once: importing lerobot is slow."""
-    return checkpoint._lerobot_files(LAYOUT, SMALL)
+    return checkpoint.lerobot_files(LAYOUT, SMALL)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_last_points_to_the_newest_and_the_folders_are_lerobots(checkpoints: Che
     assert os.readlink(last) == "000200"
     names = sorted(p.name for p in checkpoints.folder.iterdir())
     assert names == ["000100", "000200", "last"]
-    assert sorted(p.name for p in last.iterdir()) == ["algorithm", "pretrained_model", "training_state"]
+    assert sorted(p.name for p in last.iterdir()) == ["SHA256SUMS", "algorithm", "pretrained_model", "training_state"]
 
 
 @pytest.mark.parametrize("moment", range(1, 12))
@@ -184,7 +184,7 @@ def test_a_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:
 
 def test_nothing_in_a_checkpoint_is_a_pickle(checkpoints: Checkpoints) -> None:
     path = checkpoints.save(1, SAC(LAYOUT, SMALL), {}, {})
-    assert {p.suffix for p in path.rglob("*") if p.is_file()} == {".json", ".safetensors"}
+    assert {p.suffix for p in path.rglob("*") if p.is_file()} == {".json", ".safetensors", ""}  # and SHA256SUMS
 
 
 def observation(seed: int) -> dict[str, np.ndarray]:

@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
-from hil_serl_ros.data.demonstrations import DemonstrationsError, read_demonstrations, whole_episodes
+from hil_serl_ros.data.demonstrations import Demonstrations, DemonstrationsError, read_demonstrations
 from hil_serl_ros.data.segments import SegmentWriter
 from hil_serl_ros.data.transition_log import TransitionLog, transition_kind
 
 
 def step(episode: int, number: int, *, ends: str = "", robot: str = "arm") -> Any:
-    return SimpleNamespace(
-        robot=robot, run="run", episode=episode, step=number, terminated=ends == "done", truncated=ends == "cut"
-    )
+    ending = {"terminated": ends in ("success", "failure"), "success": ends == "success", "discarded": ends == "again"}
+    return SimpleNamespace(robot=robot, run="run", episode=episode, step=number, **ending)
+
+
+def learned(*steps: Any) -> list[Any]:
+    demonstrations: Demonstrations[Any] = Demonstrations()
+    return [step for each in steps for step in demonstrations.add(each)]
 
 
 @pytest.mark.parametrize("inner", ["", "log"])
@@ -43,14 +47,25 @@ def test_a_log_without_steps_is_one_sentence(tmp_path):
         list(read_demonstrations(tmp_path))
 
 
-def test_an_episode_that_its_robot_did_not_end_is_left_out():
-    cut = [step(1, 0), step(1, 1)]
-    whole = [step(0, 0), step(0, 1, ends="done")], [step(2, 0), step(2, 1, ends="cut")]
-    assert list(whole_episodes([*whole[0], *cut, *whole[1], step(3, 0)])) == [*whole[0], *whole[1]]
+@pytest.mark.parametrize("end", ["", "failure", "again"])
+def test_only_a_good_demonstration_is_learned_from(end):
+    good = [step(0, 0), step(0, 1, ends="success")], [step(2, 0), step(2, 1), step(2, 2, ends="success")]
+    bad = [step(1, 0), step(1, 1, ends=end)]
+    assert learned(*good[0], *bad, *good[1]) == [*good[0], *good[1]]
 
 
-def test_episodes_of_two_robots_at_once_are_told_apart():
-    left = [step(0, 0, robot="left"), step(0, 1, robot="left", ends="done")]
-    right = [step(0, 0, robot="right"), step(0, 1, robot="right", ends="done")]
-    mixed = [left[0], right[0], right[1], left[1]]
-    assert list(whole_episodes(mixed)) == [*right, *left]
+def test_what_is_dropped_of_bad_demonstrations_is_counted():
+    demonstrations: Demonstrations[Any] = Demonstrations()
+    for each in (step(0, 0), step(0, 1, ends="failure"), step(1, 0), step(2, 0, ends="success")):
+        demonstrations.add(each)
+    assert demonstrations.dropped == 3
+
+
+def test_nothing_of_a_demonstration_is_learned_from_before_it_is_a_success():
+    assert learned(step(0, 0), step(0, 1)) == []
+
+
+def test_demonstrations_of_two_robots_at_once_are_told_apart():
+    left = [step(0, 0, robot="left"), step(0, 1, robot="left", ends="success")]
+    right = [step(0, 0, robot="right"), step(0, 1, robot="right", ends="success")]
+    assert learned(left[0], right[0], right[1], left[1]) == [*right, *left]

@@ -171,3 +171,19 @@ def test_a_file_that_is_no_mcap_is_left_alone(tmp_path):
     with pytest.raises(LogError, match="not an MCAP file"):
         mend(path)
     assert path.stat().st_size == 80
+
+
+def test_a_file_whose_messages_have_other_fields_is_refused_and_not_misread(tmp_path):
+    text = "# as std_msgs/msg/String, with one more\nstring data\nbool more\n"
+    writer = SegmentWriter(tmp_path / "old.mcap", Kind("/steps", "std_msgs/msg/String", text))
+    writer.append(Record(1, 1, 0, b"12345678"))
+    writer.close()
+    with pytest.raises(LogError, match="another version: its std_msgs/msg/String has other fields"):
+        list(read(tmp_path / "old.mcap"))
+
+
+def test_comments_and_spaces_are_no_other_version(tmp_path):
+    writer = SegmentWriter(tmp_path / "old.mcap", Kind("/steps", "std_msgs/msg/String", "# so\n\nstring   data # it\n"))
+    writer.append(Record(1, 1, 0, b"12345678"))
+    writer.close()
+    assert len(list(read(tmp_path / "old.mcap"))) == 1

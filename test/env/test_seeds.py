@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil_serl_ros.env.schedule import DEMONSTRATE, EVALUATE, TRAIN
+from hil_serl_ros.env.modes import DEMONSTRATE, EVALUATE, TRAIN
 from hil_serl_ros.env.seeds import episode_seed
 
 EVALUATION = {episode_seed(0, EVALUATE, episode) for episode in range(200)}

@@ -11,7 +11,8 @@ from hil_serl_ros.learning.layout import ENVIRONMENT_STATE, STATE, Layout, Layou
 
 
 def test_a_layout_survives_json_with_its_hash() -> None:
-    layout = panda_layout(images={"wrist": (3, 128, 128), "front": (3, 128, 128)})
+    images = {"wrist": (3, 128, 128), "front": (3, 128, 128)}
+    layout = panda_layout(images=images, crops={"wrist": (0.0, 0.1, 0.5, 1.0)})
     again = Layout.from_json(layout.to_json())
     assert again == layout
     assert again.hash == layout.hash
@@ -25,6 +26,7 @@ def test_a_layout_survives_json_with_its_hash() -> None:
         panda_layout(environment_state=False),
         panda_layout(control_period=0.05),
         panda_layout(images={"front": (3, 64, 64)}),
+        panda_layout(crops={"front": (0.0, 0.0, 0.5, 1.0)}),
         dataclasses.replace(panda_layout(), action_scale=(0.02, 0.025, 0.025)),
     ],
 )

@@ -40,9 +40,30 @@ def test_weights_arrive_as_they_left() -> None:
     assert torch.equal(receiver.actor.flat, sender.actor.flat)
 
 
-def test_the_critics_stay_at_home() -> None:
+def test_the_critics_travel_too_so_that_the_actor_knows_its_chances() -> None:
+    sender, receiver = learner(0), learner(1)
+    put(packed(sender)[0], receiver)
+    for name, values in sender.trunk.values.items():
+        assert torch.equal(values, receiver.trunk.values[name]), name
+
+
+def test_the_targets_stay_at_home() -> None:
     names = load(packed(learner())[0]).keys()
-    assert {name.split(".")[0] for name in names} == {"encoder_critic", "actor", "discrete_critic"}
+    assert {name.split(".")[0] for name in names} == {"encoder_critic", "actor", "discrete_critic", "critic_ensemble"}
+
+
+def test_weights_without_critics_act() -> None:
+    sender, receiver = learner(0), learner(1)
+    tensors = {name: t for name, t in load(packed(sender)[0]).items() if not name.startswith("critic_ensemble")}
+    put(save(tensors), receiver)
+    assert torch.equal(receiver.actor.flat, sender.actor.flat)
+
+
+def test_half_of_the_critics_is_refused() -> None:
+    tensors = load(packed(learner())[0])
+    del tensors["critic_ensemble.critics.1.output_layer.bias"]
+    with pytest.raises(WeightsError, match=r"critic_ensemble\.critics\.1\.output_layer\.bias is missing"):
+        put(save(tensors), learner(1))
 
 
 def test_another_hash_is_refused() -> None:

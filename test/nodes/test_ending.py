@@ -12,6 +12,8 @@ from hil_serl_ros.msg import RobotCommand, RobotStatus
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import pose_message
 
+pytestmark = pytest.mark.patient
+
 
 @pytest.mark.parametrize("name", ["state", "joy_teleop", "mujoco_bridge", "scripted_operator"])
 def test_an_idle_node_ends_cleanly(graph, name):

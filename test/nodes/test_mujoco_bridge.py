@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import SetBool
 
 from hil_serl_ros.msg import Reward, RobotCommand, RobotStatus, TaskState
 from hil_serl_ros.ros import qos
-from hil_serl_ros.ros.convert import nanoseconds, pose_message, position_array, quaternion_array
+from hil_serl_ros.ros.convert import image_array, nanoseconds, pose_message, position_array, quaternion_array
+from hil_serl_ros.sim.rendering import Renderer
+from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.world import World
 from hil_serl_ros.srv import ResetWorld, StepWorld
 
 PERIOD = 100_000_000  # ns
@@ -28,7 +31,7 @@ class Bridge:
         self.states = graph.subscribe(RobotStatus, "robot_status", profile)
         self.joints = graph.subscribe(JointState, "joint_states", profile)
         self.tasks = graph.subscribe(TaskState, "task_state", profile)
-        self.rewards = graph.subscribe(Reward, "reward", profile)
+        self.rewards = graph.subscribe(Reward, "ground_truth", profile)
         self.clock = graph.subscribe(Clock, "/clock", profile)
         self.commands = graph.publisher(RobotCommand, "command_executed", qos.COMMAND)
         graph.wait_until(lambda: graph.node.count_publishers("robot_status"))
@@ -204,10 +207,147 @@ def test_a_realtime_world_runs_at_wall_speed_and_stops_while_paused(graph):
     wall = (graph.node.get_clock().now() - started).nanoseconds
     simulated = nanoseconds(states[-1].header.stamp) - begin
     assert simulated == pytest.approx(wall, rel=0.15)
-    stamps = [nanoseconds(s.header.stamp) for s in states]
-    assert stamps == sorted(stamps)
+    stamps = np.array([nanoseconds(s.header.stamp) for s in states])
+    gaps = np.diff(stamps)
+    assert gaps.min() > 0
+    assert (gaps % 20_000_000 == 0).all()  # instants of one grid, whenever the processor came to them
     graph.call(SetBool, "/real/pause", SetBool.Request(data=True))
     graph.listen(0.2)
     paused = states[-1].header.stamp
     graph.listen(0.3)
     assert states[-1].header.stamp == paused
+
+
+# -------------------- cameras --------------------
+class SeeingBridge:
+    """A bridge with both cameras and depth, in a namespace, and all its frames in order of arrival."""
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = graph
+        self.process = graph.start(
+            "mujoco_bridge",
+            *("-r", "__ns:=/seeing", "-r", "/clock:=/seeing/clock"),
+            cameras="[front, wrist]",
+            image_width=96,
+            image_height=64,
+            depth=True,
+        )
+        profile = qos.publish_state(lockstep=True)
+        self.states = graph.subscribe(RobotStatus, "/seeing/robot_status", profile)
+        self.parts = {
+            (camera, topic): graph.subscribe(kind, f"/seeing/{camera}/{topic}", profile)
+            for camera in ("front", "wrist")
+            for topic, kind in (("image_raw", Image), ("camera_info", CameraInfo), ("depth", Image))
+        }
+        self.commands = graph.publisher(RobotCommand, "/seeing/command_executed", qos.COMMAND)
+
+    def reset(self, seed: int) -> RobotStatus:
+        answer = self.graph.call(ResetWorld, "/seeing/reset_world", ResetWorld.Request(seed=seed))
+        return self.whole(answer.status)
+
+    def do(self, command: RobotCommand) -> RobotStatus:
+        count = len(self.states)
+        self.commands.publish(command)
+        return self.whole(self.graph.wait_until(lambda: self.states[count:] and self.states[-1]))
+
+    def whole(self, status: RobotStatus) -> RobotStatus:
+        """``status``, once every frame with its stamp has come."""
+        stamp = status.header.stamp
+        self.graph.wait_until(lambda: all(p and p[-1].header.stamp == stamp for p in self.parts.values()))
+        return status
+
+    def pictures(self) -> list[np.ndarray]:
+        return [image_array(self.parts[camera, "image_raw"][-1]) for camera in ("front", "wrist")]
+
+
+@pytest.fixture(scope="module")
+def seeing(graph) -> SeeingBridge:
+    return SeeingBridge(graph)
+
+
+def moved(status: RobotStatus) -> RobotCommand:
+    """The next command, some centimetres from the target that is held."""
+    command = RobotCommand(sequence=status.sequence + 1, epoch=status.epoch, gripper=1.0)
+    command.target = pose_message(position_array(status.target) + 0.03, quaternion_array(status.target))
+    return command
+
+
+def test_frames_show_the_state_whose_stamp_they_carry(seeing):
+    status = seeing.reset(4)
+    before = seeing.pictures()
+    command = moved(status)
+    seeing.do(command)
+    after = seeing.pictures()
+    world = World(task_named("pick_cube"))
+    world.reset(4)
+    renderer = Renderer(world, ("front", "wrist"), 96, 64)
+    for seen, camera in zip(before, renderer.cameras, strict=True):
+        np.testing.assert_array_equal(seen, renderer.picture(camera).transpose(2, 0, 1))
+    world.set_target(position_array(command.target), quaternion_array(command.target), command.gripper)
+    world.step()
+    for earlier, seen, camera in zip(before, after, renderer.cameras, strict=True):
+        assert (seen != earlier).any()
+        np.testing.assert_array_equal(seen, renderer.picture(camera).transpose(2, 0, 1))
+    depth = np.frombuffer(seeing.parts["front", "depth"][-1].data, np.float32).reshape(64, 96)
+    np.testing.assert_array_equal(depth, renderer.picture_and_depth("front")[1])
+    renderer.close()
+
+
+def test_frames_have_a_size_an_encoding_an_optical_frame_and_a_calibration(seeing):
+    seeing.reset(1)
+    for camera in ("front", "wrist"):
+        image, info, depth = (seeing.parts[camera, topic][-1] for topic in ("image_raw", "camera_info", "depth"))
+        assert (image.encoding, image.width, image.height, image.step) == ("rgb8", 96, 64, 288)
+        assert (depth.encoding, depth.width, depth.height, depth.step) == ("32FC1", 96, 64, 384)
+        assert {m.header.frame_id for m in (image, info, depth)} == {f"{camera}_optical_frame"}
+        assert (info.width, info.height, info.distortion_model, list(info.d)) == (96, 64, "plumb_bob", [0.0] * 5)
+        focal = info.k[0]
+        assert focal > 20
+        np.testing.assert_array_equal(info.k, [focal, 0, 47.5, 0, focal, 31.5, 0, 0, 1])
+        np.testing.assert_array_equal(np.reshape(info.p, (3, 4))[:, :3].ravel(), info.k)
+
+
+def test_a_repeated_state_repeats_its_frames(seeing):
+    command = moved(seeing.reset(1))
+    seeing.do(command)
+    first = {key: messages[-1] for key, messages in seeing.parts.items()}
+    counts = {key: len(messages) for key, messages in seeing.parts.items()}
+    seeing.commands.publish(command)
+    seeing.graph.wait_until(lambda: all(len(m) > counts[key] for key, m in seeing.parts.items()))
+    assert {key: messages[-1] for key, messages in seeing.parts.items()} == first
+
+
+def test_a_realtime_world_renders_at_the_cameras_period_only(graph):
+    arguments = ("-r", "__ns:=/slow", "-r", "/clock:=/slow/clock")
+    graph.start("mujoco_bridge", *arguments, clock="realtime", cameras="[wrist]", camera_period=0.25, image_width=32)
+    profile = qos.publish_state(lockstep=False)
+    states = graph.subscribe(RobotStatus, "/slow/robot_status", profile)
+    images = graph.subscribe(Image, "/slow/wrist/image_raw", profile)
+    graph.wait_until(lambda: len(images) >= 5)
+    stamps = [nanoseconds(image.header.stamp) for image in images]
+    assert np.diff(stamps).min() >= 0.249e9
+    assert set(stamps) <= {nanoseconds(state.header.stamp) for state in states} | {stamps[0], stamps[-1]}
+    assert len(states) > 3 * len(images)
+
+
+def test_an_unknown_camera_ends_the_bridge_with_one_sentence(graph):
+    process = graph.start("mujoco_bridge", "-r", "__ns:=/unknown", cameras="[front, side]")
+    assert process.wait() == 2
+    assert process.output.splitlines()[-1] == "error: there is no camera side; the simulated ones are front, wrist"
+
+
+def test_without_opengl_the_bridge_runs_blind_and_refuses_cameras_with_the_packages(graph, monkeypatch):
+    broken = {**graph.environment, "MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_DIRS": "/nonexistent"}
+    monkeypatch.setattr(graph, "environment", broken)
+    process = graph.start("mujoco_bridge", "-r", "__ns:=/blind", cameras="[front]")
+    assert process.wait() == 2
+    assert process.output.startswith("error: the cameras cannot be rendered (egl: no device can be used); install ")
+    graph.start("mujoco_bridge", "-r", "__ns:=/blind", "-r", "/clock:=/blind/clock")
+    answer = graph.call(ResetWorld, "/blind/reset_world", ResetWorld.Request(seed=1))
+    assert answer.success
+
+
+def test_a_bridge_with_cameras_ends_cleanly(seeing):
+    seeing.reset(1)
+    assert seeing.process.stop() == 0
+    assert "Exception" not in seeing.process.output

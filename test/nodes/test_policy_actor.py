@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from sensor_msgs.msg import Joy
+from std_msgs.msg import Header
 
 from hil_serl_ros.env.actions import KEEP
 from hil_serl_ros.env.joy_mapping import JoyMapping, Wish
-from hil_serl_ros.msg import Held, LearnerStatus, Observation, TeleopAction, Transition
+from hil_serl_ros.msg import Held, LearnerStatus, Observation, Reward, RobotStatus, TeleopAction, Transition
 from hil_serl_ros.nodes.policy_actor import label
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import nanoseconds
 
 LIMIT = 8  # steps of an episode
+ENDLESS = 10_000  # where a death shall not fall between two of them
 MAPPING = JoyMapping()
 IDLE = Wish(np.zeros(6), KEEP, False)
 
@@ -38,9 +40,9 @@ class Stage:
         self.episodes = 0
         self.said: dict[int, Wish] = {}  # by stamp
         self._epoch = self._step = -1
-        graph.start("safety", armed_at_start=True)
-        graph.start("mujoco_bridge")
-        graph.start("state")
+        self.safety = graph.start("safety", armed_at_start=True)
+        self.robot = graph.start("mujoco_bridge")
+        self.state = graph.start("state")
         graph.start("joy_teleop")
         self.joy = graph.publisher(Joy, "joy", qos.TELEOP)
         graph.node.create_subscription(Observation, "observation", self.answer, qos.receive_state(lockstep=True))
@@ -76,9 +78,8 @@ class Stage:
         self.graph.wait_until(lambda: self.next_plan is None, seconds=40)
 
     def act(self, folder: Any, **parameters: object) -> Any:
-        return self.graph.start(
-            "policy_actor", run_folder=folder, demonstrations=99, max_episode_steps=LIMIT, **parameters
-        )
+        settings = {"run_folder": folder, "demonstrations": 99, "max_episode_steps": LIMIT}
+        return self.graph.start("policy_actor", **(settings | parameters))
 
     def steps(self, count: int) -> list[Transition]:
         self.graph.wait_until(lambda: len(self.transitions) >= count, seconds=40)
@@ -107,16 +108,79 @@ def test_a_killed_actor_loses_no_step_and_uses_no_episode_twice(stage, tmp_path)
 
     def whole() -> bool:
         seen.update({t.index: t for t in mine()})
-        return len(seen) > len(executed) + LIMIT and set(seen) == set(range(len(seen)))
+        return len(seen) > max(executed) + LIMIT and set(seen) == set(range(len(seen)))
 
     stage.graph.wait_until(whole, seconds=40, again=lambda: stage.learner.publish(word))
-    process.stop()
+    assert process.stop() == 0, process.output
     assert all(seen[index] == step for index, step in executed.items())
     interrupted = max(t.episode for t in executed.values())
     later = [t for t in seen.values() if t.episode > interrupted]
     assert later
     assert {t.seed for t in later}.isdisjoint({t.seed for t in executed.values()})
     assert min(t.index for t in later) >= len(executed)
+
+
+def test_a_label_on_the_last_step_that_comes_late_does_not_end_the_next_episode(stage, tmp_path):
+    verdicts = stage.graph.node.create_publisher(Reward, "reward", qos.REWARD)
+    seen: dict[int, dict[int, Header]] = {}  # by epoch and stamp
+    asked: set[int] = set()  # epochs whose last observation was sent again: the hands' word on it is waited for
+
+    def judge(observation: Observation) -> None:
+        steps, stamp = seen.setdefault(observation.epoch, {}), nanoseconds(observation.header.stamp)
+        if stamp in steps and len(steps) == 5:
+            asked.add(observation.epoch)
+        steps[stamp] = observation.header
+        over = list(steps).index(stamp) == 4
+        verdicts.publish(Reward(header=observation.header, success=over, terminated=over, reward=float(over)))
+
+    def plan(episode: int, step: int) -> Wish | None:
+        ended = [epoch for epoch, steps in seen.items() if len(steps) == 5]
+        if step == 0 and ended and ended[-1] not in asked:
+            # Nobody waited for it: now it comes.
+            axes, buttons = MAPPING.write(Wish(np.zeros(6), KEEP, True, success=True))
+            stage.joy.publish(Joy(header=list(seen[ended[-1]].values())[4], axes=axes, buttons=buttons))
+        return None if step == 4 else push(0.1)
+
+    judging = stage.graph.node.create_subscription(Observation, "observation", judge, qos.receive_state(lockstep=True))
+    process = stage.act(tmp_path, robot="judged", reward="classifier")
+    stage.begin(plan)
+    steps = [t for t in stage.steps(12) if t.robot == "judged"]
+    assert process.stop() == 0, process.output
+    stage.graph.node.destroy_subscription(judging)
+    assert [t.step for t in steps] == [0, 1, 2, 3] * 3
+
+
+def stuck(stage: Stage, robot: str) -> list[Transition]:
+    """The robot's steps until nobody observes any more: another step has been executed, and is on its way."""
+    statuses = stage.graph.subscribe(RobotStatus, "robot_status", qos.robot_status(lockstep=True))
+    mine = lambda: [t for t in stage.transitions if t.robot == robot]  # noqa: E731
+    stage.graph.wait_until(lambda: len(mine()) >= 3, seconds=40)
+    stage.state.kill()
+
+    def asked_again() -> bool:
+        # The actor asks each second, and the robot says the same again and again.
+        return len(statuses) > 5 and len({status.sequence for status in statuses[-5:]}) == 1
+
+    stage.graph.wait_until(asked_again, seconds=40)
+    assert statuses[-1].sequence == mine()[-1].observation.sequence + 2
+    return mine()
+
+
+def test_a_step_in_which_the_robot_died_is_kept_and_its_outcome_is_not_made_up(stage, tmp_path):
+    stage.plan = lambda episode, step: push(0.2)
+    process = stage.act(tmp_path, robot="mortal 3", max_episode_steps=ENDLESS)
+    before = stuck(stage, "mortal 3")
+    stage.robot.kill()
+    stage.robot = stage.graph.start("mujoco_bridge", restarts=1)
+    stage.state = stage.graph.start("state")
+    steps = lambda: [t for t in stage.transitions if t.robot == "mortal 3"]  # noqa: E731
+    stage.graph.wait_until(lambda: len(steps()) > len(before) + 2, seconds=40)
+    assert process.stop() == 0, process.output
+    last, unknown, after = steps()[len(before) - 1 : len(before) + 2]
+    assert unknown.index == last.index + 1
+    assert (unknown.truncated, list(unknown.final_observation)) == (True, [])
+    assert after.observation.epoch > 1_000_000
+    assert after.step == 0
 
 
 @pytest.fixture(scope="module")

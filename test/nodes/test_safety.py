@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Empty
 from std_srvs.srv import SetBool, Trigger
 
@@ -28,7 +29,7 @@ class Desk:
 
     def __init__(self, graph: Any) -> None:
         self.graph = graph
-        self.process = graph.start("safety")
+        self.process = graph.start("safety", soft_edge=0.0)
         self.epoch = 0
         self.sequence = 0
         self.answers = graph.subscribe(RobotCommand, "command_executed", qos.COMMAND)
@@ -149,8 +150,8 @@ def test_a_disarmed_arm_holds_and_says_why(desk):
 @pytest.mark.parametrize("door", ["operator", "topic", "service"])
 def test_an_emergency_stop_holds_every_command_and_latches(desk, door):
     if door == "operator":
-        desk.teleop.publish(TeleopAction(event=TeleopAction.EVENT_STOP))
-        why = "the operator pressed stop"
+        desk.teleop.publish(TeleopAction(source="page", event=TeleopAction.EVENT_STOP))
+        why = "the operator pressed stop on page"
     elif door == "topic":
         desk.stop.publish(Empty())
         why = "stop was published"
@@ -283,12 +284,52 @@ def test_a_safety_that_starts_late_learns_where_the_silent_robot_is(desk):
 
 
 def test_what_became_of_commands_is_counted(desk):
-    before = desk.graph.wait_until(lambda: desk.words[-1])
+    count = len(desk.words)
+    before = desk.graph.wait_until(lambda: desk.words[count + 1 :] and desk.words[-1])  # told once a second
     desk.ask(desk.command())
     desk.ask(desk.command(HOME + np.array([1, 0, 0])))
     desk.ask(desk.command(np.full(3, np.nan)))
-    count = len(desk.words)
-    after = desk.graph.wait_until(lambda: desk.words[count:] and desk.words[-1])
+    after = desk.graph.wait_until(lambda: desk.words[-1].held > before.held and desk.words[-1])
     assert after.limited == before.limited + 1
     assert after.held == before.held + 1
     assert after.accepted == before.accepted + 1
+
+
+def test_safety_says_who_moves_the_arm_and_why_it_holds(desk):
+    def told(driver: int, reason: str) -> bool:
+        return (desk.words[-1].driver, desk.words[-1].reason) == (driver, reason)
+
+    desk.ask(desk.command(source=RobotCommand.SOURCE_POLICY))
+    desk.graph.wait_until(lambda: told(RobotCommand.SOURCE_POLICY, ""))
+    desk.ask(desk.command(source=RobotCommand.SOURCE_HUMAN))
+    desk.graph.wait_until(lambda: told(RobotCommand.SOURCE_HUMAN, ""))
+    desk.ask(desk.command(np.full(3, np.nan)))
+    desk.graph.wait_until(lambda: told(RobotCommand.SOURCE_HOLD, "the command has a number that is not finite"))
+    desk.ask(desk.command(source=RobotCommand.SOURCE_POLICY))
+    desk.graph.wait_until(lambda: told(RobotCommand.SOURCE_POLICY, ""))
+    desk.stop.publish(Empty())
+    desk.graph.wait_until(lambda: told(RobotCommand.SOURCE_HOLD, "stop was published"))
+
+
+def test_a_stop_is_an_error_on_diagnostics(desk):
+    reports = desk.graph.subscribe(DiagnosticArray, "/diagnostics", 10)
+    desk.stop.publish(Empty())
+
+    def level() -> int:
+        levels = [s.level for r in reports for s in r.status if s.name == "/safety"]
+        return int.from_bytes(levels[-1]) if levels else -1
+
+    desk.graph.wait_until(lambda: level() == 2)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"workspace_low": "[0.7, 0.0, 0.0]"}, "low below high"),
+        ({"gripper_low": 0.8, "gripper_high": 0.2}, "gripper_low"),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused_at_start(graph, parameters, word):
+    process = graph.start("safety", "-r", "__ns:=/odd", **parameters)
+    assert process.wait() == 2
+    assert word in process.output

@@ -83,3 +83,67 @@ def test_by_age_a_robot_whose_time_began_anew_is_not_joined_with_parts_of_before
         joiner.add(part, 10_000, part)
     assert joiner.add("leader", 0, "l") is None
     assert joiner.stale == "a"
+
+
+def with_camera() -> Joiner:
+    joiner = Joiner(["a", "camera", "leader"], leader="leader", max_age_ns=100, max_skew_ns={"camera": 40})
+    joiner.add("a", 1000, "a")
+    return joiner
+
+
+@given(st.lists(st.integers(900, 1100), min_size=1, max_size=8, unique=True))
+def test_of_a_camera_the_nearest_frame_is_joined_if_it_is_near_enough(stamps):
+    joiner = with_camera()
+    for stamp in stamps:
+        joiner.add("camera", stamp, stamp)
+    joined = joiner.add("leader", 1000, "l")
+    nearest = min(abs(stamp - 1000) for stamp in stamps)
+    if nearest <= 40:
+        assert joined is not None
+        assert abs(joined["camera"] - 1000) == nearest
+    else:
+        assert joined is None
+        assert joiner.stale == "camera"
+
+
+def test_an_instant_that_repeats_pushes_no_other_frame_out():
+    joiner = with_camera()
+    joiner.add("camera", 1000, "right")
+    for _ in range(20):
+        joiner.add("camera", 1500, "later")
+    joined = joiner.add("leader", 1000, "l")
+    assert joined is not None
+    assert joined["camera"] == "right"
+
+
+def test_a_forgotten_part_is_joined_by_age_only_after_it_came_again():
+    joiner = with_camera()
+    joiner.add("camera", 1000, "c")
+    joiner.forget("camera", 1001)
+    assert joiner.add("leader", 1000, "l") is None
+    assert joiner.stale == "camera"
+    joiner.add("camera", 1002, "c")
+    assert joiner.add("leader", 1000, "l") is not None
+
+
+def test_a_forgotten_part_takes_its_instant_away_by_stamp_and_no_other():
+    joiner = by_stamp()
+    for stamp in (1, 2):
+        for part in PARTS[:2]:
+            joiner.add(part, stamp, part)
+    joiner.forget("a", 1)
+    assert joiner.add("leader", 1, "l") is None
+    assert joiner.add("leader", 2, "l") is not None
+
+
+def test_the_newest_instant_that_has_its_leader_tells_what_it_waits_for():
+    joiner = by_stamp()
+    assert joiner.waiting() is None
+    joiner.add("a", 1, "a")
+    assert joiner.waiting() is None
+    joiner.add("leader", 1, "l")
+    assert joiner.waiting() == (1, ["b"])
+    joiner.add("a", 2, "of an instant that is still coming")
+    assert joiner.waiting() == (1, ["b"])
+    joiner.add("b", 1, "b")
+    assert joiner.waiting() is None

@@ -9,9 +9,12 @@ import pytest
 from rclpy.serialization import deserialize_message
 
 from hil_serl_ros.data.journal import Journal
-from hil_serl_ros.msg import Held, LearnerStatus, Transition
+from hil_serl_ros.msg import ActorStatus, Held, LearnerStatus, Transition
 from hil_serl_ros.ros import outbox as module
 from hil_serl_ros.ros.outbox import RESEND_AFTER, RESEND_MOST, Outbox
+from hil_serl_ros.settings import SettingError
+
+MINE = '{"clock":"lockstep","layout":{"control_period":0.1}}'
 
 
 class Wire:
@@ -22,12 +25,16 @@ class Wire:
         self.journal: Journal | None = None
         self.on_disk: list[int] = []  # steps in the journal at each publication
         self.hear: Any = None
+        self.meet: Any = None
 
     def create_publisher(self, *_: object) -> Any:
         return SimpleNamespace(publish=self._publish)
 
     def create_subscription(self, kind: type, topic: str, callback: Any, profile: Any) -> None:
-        self.hear = callback
+        if kind is LearnerStatus:
+            self.hear = callback
+        else:
+            self.meet = callback
 
     def _publish(self, data: bytes) -> None:
         assert self.journal is not None
@@ -42,16 +49,16 @@ class Actor:
     def __init__(self, folder: Any) -> None:
         self.wire = Wire()
         self.wire.journal = self.journal = Journal(folder)
-        self.outbox = Outbox(self.wire, self.journal, "arm", "run")
+        self.outbox = Outbox(self.wire, self.journal, "arm", "run", MINE)
 
-    def told(self, count: int, robot: str = "arm", run: str = "run") -> None:
-        self.wire.hear(LearnerStatus(run=run, held=[Held(robot=robot, count=count)]))
+    def told(self, count: int, robot: str = "arm", run: str = "run", theirs: str = MINE) -> None:
+        self.wire.hear(LearnerStatus(run=run, configuration=theirs, held=[Held(robot=robot, count=count)]))
 
 
 @pytest.fixture
 def clock(monkeypatch):
     now = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.seconds, time_ns=lambda: 0))
     return now
 
 
@@ -146,3 +153,31 @@ def test_an_actor_that_lost_its_journal_goes_on_with_the_number_that_the_learner
     actor.told(7)
     actor.outbox.send(Transition())
     assert actor.wire.indices() == [7]
+
+
+def test_a_learner_of_another_configuration_is_refused_with_the_difference_named(actor):
+    theirs = MINE.replace("0.1", "0.05").replace("lockstep", "realtime")
+    with pytest.raises(
+        SettingError, match=r"clock is lockstep here, realtime there; control_period is 0\.1 here, 0\.05"
+    ):
+        actor.told(0, theirs=theirs)
+    actor.told(0, run="other", theirs=theirs)  # not this actor's learner
+    assert actor.outbox.learner is None
+
+
+def test_of_two_actors_of_one_name_the_later_one_ends_and_says_what_to_do(actor):
+    actor.outbox.started = 100
+    for robot, run, started in (("arm", "run", 100), ("arm", "run", 200), ("leg", "run", 1), ("arm", "other", 1)):
+        actor.wire.meet(ActorStatus(robot=robot, run=run, started=started))
+    with pytest.raises(SettingError, match="another actor of run 'run' calls itself 'arm'; give this one another name"):
+        actor.wire.meet(ActorStatus(robot="arm", run="run", started=99))
+
+
+def test_after_a_long_rest_a_new_step_is_not_taken_for_a_missing_one(actor, clock):
+    actor.outbox.send(Transition())
+    actor.told(1)
+    clock.seconds += 100 * RESEND_AFTER
+    actor.told(1)
+    actor.outbox.send(Transition())
+    actor.told(1)
+    assert actor.outbox.resent == 0

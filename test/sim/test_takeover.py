@@ -86,3 +86,37 @@ def test_the_same_seed_and_history_give_the_same_decisions_and_other_seeds_other
 def test_impossible_settings_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(SettingError):
         validate(TakeoverSettings(**change))
+
+
+def answers(settings: TakeoverSettings, calls: list[bool]) -> list[bool]:
+    """What an operator who comes when called does in one episode."""
+    rule = TakeoverRule(settings, seed=0)
+    rule.begin(False)
+    return [rule.update(called) for called in calls]
+
+
+def test_a_called_operator_watches_for_nothing_else() -> None:
+    assert not any(answers(TakeoverSettings(only_when_called=True, patience=2), [False] * 30))
+
+
+def test_a_called_operator_drives_as_long_as_it_is_called() -> None:
+    settings = TakeoverSettings(only_when_called=True, least_help=1)
+    assert answers(settings, [False, True, True, False, False]) == [False, True, True, False, False]
+
+
+def test_a_called_operator_drives_some_steps_at_least() -> None:
+    settings = TakeoverSettings(only_when_called=True, least_help=3)
+    assert answers(settings, [True, False, False, False, True]) == [True, True, True, False, True]
+
+
+def test_a_called_operator_gives_no_more_than_its_budget() -> None:
+    settings = TakeoverSettings(only_when_called=True, least_help=3, budget=4)
+    assert sum(answers(settings, [True] * 10)) == 4
+
+
+def test_a_new_episode_owes_no_help_to_the_one_before() -> None:
+    rule = TakeoverRule(TakeoverSettings(only_when_called=True, least_help=5), seed=0)
+    rule.begin(False)
+    rule.update(True)
+    rule.begin(False)
+    assert not rule.update(False)

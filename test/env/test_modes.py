@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from hil_serl_ros.env.schedule import DEMONSTRATE, EVALUATE, IDLE, TRAIN, Progress, Schedule, Tally
+from hil_serl_ros.env.modes import COLLECT, DEMONSTRATE, DRIVE, EVALUATE, IDLE, REPLAY, TRAIN, Progress, Schedule
 
 
 def modes(schedule: Schedule, steps_each: int = 10, most: int = 30) -> list[int]:
@@ -80,7 +77,7 @@ def test_a_request_without_a_limit_goes_on():
     assert modes(schedule, most=7) == [TRAIN] * 7
 
 
-@pytest.mark.parametrize("mode", [4, 255, -1])
+@pytest.mark.parametrize("mode", [7, 255, -1])
 def test_an_unknown_mode_is_refused_and_changes_nothing(mode):
     schedule = Schedule(0, 0, 1)
     with pytest.raises(ValueError, match=f"mode {mode} is unknown"):
@@ -89,44 +86,39 @@ def test_an_unknown_mode_is_refused_and_changes_nothing(mode):
     assert schedule.mode(0) == EVALUATE
 
 
-def test_a_tally_outlives_its_process_so_no_episode_is_numbered_twice_and_evaluation_begins_anew(tmp_path):
-    path = tmp_path / "tally.json"
-    first = Tally(path)
-    assert [first.begin(DEMONSTRATE), first.begin(TRAIN), first.begin(EVALUATE), first.begin(TRAIN)] == [0, 0, 0, 1]
-    first.operator_steps, first.demonstrations = 17, 1
-    first.save()
-    second = Tally(path)  # the process died in an episode that had begun
-    assert (second.operator_steps, second.demonstrations, second.total) == (17, 1, 2)
-    assert [second.begin(DEMONSTRATE), second.begin(TRAIN), second.begin(EVALUATE)] == [1, 2, 0]
+def test_examples_for_the_classifier_come_first_and_count_whatever_they_show():
+    schedule = Schedule(1, 0, 1, collect_episodes=2)
+    seen = []
+    for success in (False, False, True, True):
+        seen.append(schedule.mode(0))
+        schedule.done(Progress(seen[-1], success))
+    assert seen == [COLLECT, COLLECT, DEMONSTRATE, EVALUATE]
 
 
-def test_an_evaluation_is_no_episode_of_the_run(tmp_path):
-    tally = Tally(tmp_path / "tally.json")
-    tally.begin(TRAIN)
-    tally.begin(EVALUATE)
-    assert tally.total == 0
+def test_a_request_can_ask_for_examples():
+    schedule = Schedule(5, 100, 5)
+    schedule.ask(COLLECT, episodes=1, steps=0)
+    assert modes(schedule) == [COLLECT]
 
 
-def test_a_tally_whose_writing_was_cut_off_is_the_one_before(tmp_path, monkeypatch):
-    path = tmp_path / "tally.json"
-    tally = Tally(path)
-    tally.begin(TRAIN)
-    before = path.read_text()
-
-    def full(self: Path, text: str) -> int:
-        with self.open("w") as file:
-            file.write(text[:10])
-        raise OSError("no space left on device")
-
-    with monkeypatch.context() as disk:
-        disk.setattr(Path, "write_text", full)
-        with pytest.raises(OSError, match="no space"):
-            tally.begin(TRAIN)
-    assert path.read_text() == before
-    assert Tally(path).begin(TRAIN) == 1
+def test_a_demonstration_asked_for_in_between_comes_next_and_then_goes_on_what_was_left():
+    schedule = Schedule(0, 30, 1)
+    assert schedule.mode(10) == TRAIN
+    schedule.demonstrate_next()
+    assert schedule.interrupted
+    schedule.done(Progress(TRAIN, False))
+    assert modes(schedule) == [DEMONSTRATE, TRAIN, TRAIN, EVALUATE]
 
 
-def test_the_file_of_a_tally_is_plain_json(tmp_path):
-    path = tmp_path / "tally.json"
-    Tally(path).begin(TRAIN)
-    assert json.loads(path.read_text())["total"] == 0
+def test_free_drive_goes_on_until_something_else_is_asked_for():
+    schedule = Schedule(0, 0, 0)
+    schedule.ask(DRIVE, 0, 0)
+    assert modes(schedule, most=4) == [DRIVE] * 4
+
+
+def test_a_recorded_episode_is_replayed_once_unless_more_is_asked_for():
+    schedule = Schedule(0, 0, 0)
+    schedule.ask(REPLAY, 0, 0)
+    assert modes(schedule) == [REPLAY]
+    schedule.ask(REPLAY, 3, 0)
+    assert modes(schedule) == [REPLAY] * 3
