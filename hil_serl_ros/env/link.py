@@ -22,6 +22,7 @@ KEPT = 16
 CLASSIFIED = "reward"  # topic of the reward classifier: one word for each observation
 PULL = 0.05  # part of the time that a command would be early by which it is
 JUMP_NS = 1_000_000_000  # by which a stamp in one epoch lies back where a clock was set back
+QUIET = 0.5  # s without a new listener after which all that are there are known
 SPACING = 0.75  # control periods between two observations at least: each comes at the robot's nearest state
 
 
@@ -79,6 +80,7 @@ class RobotLink:
         self._resend = resend
         self._executed: RobotCommand | None = None
         self._last = RobotCommand()
+        self._settled = False  # everybody who listens from the start on has been found
         self._sent = 0.0  # when the last command was, s, monotonic
         self.judge = rewards[0] if rewards else ""
         self._rewards: dict[str, OrderedDict[int, Reward]] = {topic: OrderedDict() for topic in rewards}
@@ -144,6 +146,19 @@ class RobotLink:
                 again()
         return found
 
+    def _settle(self) -> None:
+        """Wait until nobody new listens to `command`: the recorder, found a moment later, would lack the first steps."""
+        count, since = 0, time.monotonic()
+
+        def quiet() -> bool | None:
+            nonlocal count, since
+            heard = self._commands.get_subscription_count()
+            if heard != count:
+                count, since = heard, time.monotonic()
+            return time.monotonic() - since > QUIET or None
+
+        self.wait(quiet, "quiet graph: nodes come and go")
+
     # -------------------- robot --------------------
     def reset(self, seed: int) -> tuple[Observation, ResetWorld.Response]:
         """Reset the world and return the first observation of the new epoch with the robot's answer.
@@ -152,6 +167,9 @@ class RobotLink:
             LinkLost: the robot is not there, refused, or was not observed after the reset.
         """
         self.wait(lambda: self._reset.service_is_ready() or None, "service reset_world (the robot's node)")
+        if not self._settled:
+            self._settle()
+            self._settled = True
         future = self._reset.call_async(ResetWorld.Request(seed=seed))
         answer = self.wait(lambda: future.result() if future.done() else None, "answer of reset_world")
         if not answer.success:
