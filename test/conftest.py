@@ -73,7 +73,7 @@ class NodeProcess:
         """Its exit code, None while it runs."""
         return self._process.poll()
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 60) -> int:
         """Its exit code, once it has ended by itself."""
         return self._process.wait(seconds)
 
@@ -161,7 +161,7 @@ class Graph:
         return process
 
     def wait_until(
-        self, condition: Callable[[], Any], seconds: float = 20, again: Callable[[], object] | None = None
+        self, condition: Callable[[], Any], seconds: float = 40, again: Callable[[], object] | None = None
     ) -> Any:
         """What ``condition`` gives once it is true, ``again`` called each 0.2 s meanwhile; fails after ``seconds``."""
         end = time.monotonic() + seconds

@@ -38,7 +38,7 @@ class Outbox:
         self._progress = time.monotonic()
         self._publisher = node.create_publisher(Transition, "transitions", qos.TRANSITION)
         node.create_subscription(LearnerStatus, "learner_status", self._on_status, qos.LATCHED)
-        node.create_subscription(ActorStatus, "actor_status", self._on_actor, qos.LATCHED)
+        node.create_subscription(ActorStatus, "actor_status", self._on_actor, qos.LATCHED_OF_SEVERAL)
 
     @property
     def sent(self) -> int:

@@ -57,7 +57,9 @@ TELEOP = _profile(20)
 TRANSITION = _profile(1000)
 # A late or restarted node gets the newest at once.
 LATCHED = _profile(1, latched=True)
-# As above; in lockstep the actor needs an exact version, so a few are kept.
+# For who hears several that are latched: of a queue of one only the newest word of all of them would be left.
+LATCHED_OF_SEVERAL = _profile(10, latched=True)
+# As LATCHED; in lockstep the actor needs an exact version, so a few are kept.
 WEIGHTS = _profile(4, latched=True)
 # Finished episodes: few, and each matters to a late reader.
 EPISODES = _profile(100, latched=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSCompatibility, ReliabilityPolicy, qos_check_compatible
 
+from hil_serl_ros.msg import ActorStatus
 from hil_serl_ros.ros import qos
 
 
@@ -25,7 +26,9 @@ def test_publishers_and_subscribers_of_states_fit(lockstep):
     assert fit != QoSCompatibility.ERROR, why
 
 
-@pytest.mark.parametrize("name", ["COMMAND", "TELEOP", "TRANSITION", "LATCHED", "WEIGHTS", "EPISODES"])
+@pytest.mark.parametrize(
+    "name", ["COMMAND", "TELEOP", "TRANSITION", "LATCHED", "LATCHED_OF_SEVERAL", "WEIGHTS", "EPISODES"]
+)
 def test_all_that_counts_is_reliable_and_bounded(name):
     profile = getattr(qos, name)
     assert profile.reliability == ReliabilityPolicy.RELIABLE
@@ -46,6 +49,15 @@ def test_only_the_newest_command_counts():
     assert qos.COMMAND.durability == DurabilityPolicy.VOLATILE  # an old command must not meet a late robot
 
 
-@pytest.mark.parametrize("name", ["LATCHED", "WEIGHTS", "EPISODES"])
+@pytest.mark.parametrize("name", ["LATCHED", "LATCHED_OF_SEVERAL", "WEIGHTS", "EPISODES"])
 def test_a_late_or_restarted_node_gets_the_newest_at_once(name):
     assert getattr(qos, name).durability == DurabilityPolicy.TRANSIENT_LOCAL
+
+
+def test_of_several_latched_talkers_each_is_heard_by_who_was_busy_meanwhile(graph):
+    talkers = {name: graph.node.create_publisher(ActorStatus, "roll_call", qos.LATCHED) for name in ("left", "right")}
+    heard = graph.subscribe(ActorStatus, "roll_call", qos.LATCHED_OF_SEVERAL)
+    graph.wait_until(lambda: all(talker.get_subscription_count() for talker in talkers.values()))
+    for name, talker in talkers.items():  # nobody serves callbacks between the two
+        talker.publish(ActorStatus(robot=name))
+    graph.wait_until(lambda: {status.robot for status in heard} == set(talkers))
