@@ -147,7 +147,7 @@ class RobotLink:
         return found
 
     def _settle(self) -> None:
-        """Wait until nobody new listens to `command`: the recorder, found a moment later, would lack the first steps."""
+        """Wait until nobody new listens to `command`: who is found a moment later (the recorder) lacks the start."""
         count, since = 0, time.monotonic()
 
         def quiet() -> bool | None:
