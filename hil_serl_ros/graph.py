@@ -19,7 +19,7 @@ from hil_serl_ros.installed import config_folder
 from hil_serl_ros.known import check_names
 from hil_serl_ros.robots import check_robots
 from hil_serl_ros.settings import SettingError
-from hil_serl_ros.sim.tasks import TASKS, Task, name_of, task_named
+from hil_serl_ros.sim.tasks import TASKS, name_of, task_named
 
 SIMULATION = "mujoco_bridge"
 # In the order of starting: safety first, the actor when all that it needs is on its way.
@@ -54,7 +54,7 @@ ONLY_EVALUATE = {
 }
 # Somebody stands beside the robot, and may take over.
 ONLY_ACT = {name: value for name, value in ONLY_EVALUATE.items() if name != "reward"}
-WORKSPACE = ("workspace_low", "workspace_high")  # of `safety`: the task's, unless they are said
+WORKSPACE = ("workspace_low", "workspace_high")
 CONFIG = "config.yaml"  # a run's own copy of its configuration
 ONE = [""]  # value of the parameter `robots` where one robot is in the learner's own namespace
 SHARED_NODES = ("learner", "monitor")  # of several robots; all other nodes are each robot's own
@@ -158,9 +158,11 @@ def nodes_of(
     kept = run_folder / CONFIG
     if file != kept:
         shutil.copyfile(file, kept)
+    workspace = {name: list(map(float, getattr(task, name))) for name in WORKSPACE if task is not None}
+    # A real cell has a workspace of its own; only where the configuration says nothing is it the simulated task's.
+    workspace = {name: box for name, box in workspace.items() if name not in {*_all_names(kept), *own}}
     parameters = {"/**": {"ros__parameters": own}}
-    said = {*_all_names(kept), *own}
-    if task is not None and (workspace := {name: _corner(task, name) for name in WORKSPACE if name not in said}):
+    if workspace:
         parameters["/**/safety"] = {"ros__parameters": workspace}
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
@@ -180,10 +182,6 @@ def nodes_of(
         spaces = [""] if name in SHARED_NODES else robots
         processes += [NodeProcess(name, (kept, written, *files.get(space, ())), space) for space in spaces]
     return processes
-
-
-def _corner(task: Task, name: str) -> list[float]:
-    return [float(length) for length in getattr(task, name)]
 
 
 def robot_names(count: int) -> list[str]:
