@@ -15,7 +15,7 @@ from console_eyes import WAIT, Eyes
 from hil_serl_ros.msg import EpisodeSummary, RobotCommand, RobotStatus
 from hil_serl_ros.ros.convert import position_array
 from hil_serl_ros.sim import operator
-from hil_serl_ros.sim.operator import CLOSE, OPEN, Expert
+from hil_serl_ros.sim.operator import CLOSE, OPEN
 from hil_serl_ros.sim.tasks import task_named
 
 STEP = 0.5  # s in which a key has moved the target, or never will
@@ -36,7 +36,7 @@ class Person:
 
     def __init__(self, tab: Tab, eyes: Eyes) -> None:
         self.tab, self.eyes = tab, eyes
-        self._expert = Expert(task_named(TASK))
+        self._expert = task_named(TASK).brain()
         self._held: set[str] = set()
         self.lost = 0  # times that the link was lost while this person drove
 

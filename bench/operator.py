@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hil_serl_ros.sim.operator import CLOSE, KEEP, OPEN, STEP, Expert
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.operator import CLOSE, KEEP, OPEN, STEP, Brain
+from hil_serl_ros.sim.tasks import TASKS, task_named
 from hil_serl_ros.sim.world import World
 
 SEEDS_FROM = 50_000  # far from training's
@@ -52,7 +52,7 @@ def mess(world: World, random: np.random.Generator, steps: int) -> None:
         command(world, np.clip(drift + random.normal(0.0, 0.5, 3), -1.0, 1.0), gripper)
 
 
-def episode(world: World, expert: Expert, seed: int, mess_steps: int) -> tuple[bool, int]:
+def episode(world: World, expert: Brain, seed: int, mess_steps: int) -> tuple[bool, int]:
     """Whether the operator succeeded, and in how many of its own steps (none where the mess ended the episode)."""
     world.reset(seed)
     mess(world, np.random.default_rng(seed), mess_steps)
@@ -75,7 +75,7 @@ def episode(world: World, expert: Expert, seed: int, mess_steps: int) -> tuple[b
 def measure(name: str, episodes: int, mess_steps: int) -> Row:
     """Run ``episodes`` of a task; those that the mess itself ended are left out."""
     world = World(task_named(name))
-    expert = Expert(world.task)
+    expert = world.task.brain()
     successes, counted, steps = 0, 0, []
     begin, ticks = time.perf_counter(), world.time
     for seed in range(SEEDS_FROM, SEEDS_FROM + episodes):
@@ -97,11 +97,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=int, default=200, help="episodes a row")
-    parser.add_argument("--task", action="append", help="pick_cube or arrange_boxes; both when not given")
+    parser.add_argument("--task", action="append", help="one of the simulated tasks; all when not given")
     parser.add_argument("--mess", type=int, action="append", help="random steps before; 0 and 25 when not given")
     arguments = parser.parse_args()
     print("| task | from | success | steps, mean | most | control steps/s |\n|---|---|---|---|---|---|")
-    for name in arguments.task or ["pick_cube", "arrange_boxes"]:
+    for name in arguments.task or TASKS:
         for mess_steps in arguments.mess or [0, 25]:
             print(measure(name, arguments.episodes, mess_steps), flush=True)
 

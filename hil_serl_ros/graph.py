@@ -19,7 +19,7 @@ from hil_serl_ros.installed import config_folder
 from hil_serl_ros.known import check_names
 from hil_serl_ros.robots import check_robots
 from hil_serl_ros.settings import SettingError
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import TASKS, name_of, task_named
 
 SIMULATION = "mujoco_bridge"
 # In the order of starting: safety first, the actor when all that it needs is on its way.
@@ -54,6 +54,7 @@ ONLY_EVALUATE = {
 }
 # Somebody stands beside the robot, and may take over.
 ONLY_ACT = {name: value for name, value in ONLY_EVALUATE.items() if name != "reward"}
+WORKSPACE = ("workspace_low", "workspace_high")
 CONFIG = "config.yaml"  # a run's own copy of its configuration
 ONE = [""]  # value of the parameter `robots` where one robot is in the learner's own namespace
 SHARED_NODES = ("learner", "monitor")  # of several robots; all other nodes are each robot's own
@@ -129,7 +130,8 @@ def nodes_of(
         simulated: with the simulated robot; without it, whoever has a real one starts its node.
 
     Raises:
-        SettingError: an unknown job, configuration or task, or robots that cannot share a learner.
+        SettingError: an unknown job or configuration, a task that shall be simulated and cannot, or robots that
+            cannot share a learner.
     """
     if job not in JOBS:
         raise SettingError(f"there is no job {job}; choose one of {', '.join(JOBS)}")
@@ -139,12 +141,14 @@ def nodes_of(
         # A run that is gone on with keeps what it was started with; what is asked for now stands above it.
         own = {**_shared(written), **changes} if written.is_file() else dict(changes)
         check_names(_all_names(file), file.name)
-        task = task_named((_shared(file) | own).get("task", "pick_cube"))
+        together = _shared(file) | own
+        task = TASKS.get(name_of(together.get("task", "pick_cube")))
+        if task is None and simulated and SIMULATION in JOBS[job]:
+            task_named(together["task"])  # which refuses it
     except (yaml.YAMLError, AttributeError) as error:
         raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise SettingError(str(error)) from None
-    together = _shared(file) | own
     robots = _robots(job, together)
     if robots != ONE:
         own |= {"clock": "realtime", "robots": robots}
@@ -154,9 +158,12 @@ def nodes_of(
     kept = run_folder / CONFIG
     if file != kept:
         shutil.copyfile(file, kept)
-    workspace = {"workspace_low": list(map(float, task.workspace_low))}
-    workspace["workspace_high"] = list(map(float, task.workspace_high))
-    parameters = {"/**": {"ros__parameters": own}, "/**/safety": {"ros__parameters": workspace}}
+    workspace = {name: list(map(float, getattr(task, name))) for name in WORKSPACE if task is not None}
+    # A real cell has a workspace of its own; only where the configuration says nothing is it the simulated task's.
+    workspace = {name: box for name, box in workspace.items() if name not in {*_all_names(kept), *own}}
+    parameters = {"/**": {"ros__parameters": own}}
+    if workspace:
+        parameters["/**/safety"] = {"ros__parameters": workspace}
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
     )

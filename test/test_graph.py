@@ -57,6 +57,32 @@ def test_the_workspace_of_safety_is_the_tasks(tmp_path):
     assert workspace["workspace_low"] == list(task_named("arrange_boxes").workspace_low)
 
 
+@pytest.mark.parametrize("section", ["/**", "/**/safety", "/robot/safety", "safety"])
+def test_a_workspace_that_the_configuration_says_is_not_replaced_by_the_tasks(tmp_path, section):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({section: {"ros__parameters": {"workspace_low": [0.3, -0.1, 0.1]}}}))
+    nodes_of("train", tmp_path, str(file), {})
+    workspace = written(tmp_path)["/**/safety"]["ros__parameters"]
+    assert workspace == {"workspace_high": list(task_named("pick_cube").workspace_high)}
+
+
+def test_a_workspace_that_is_said_for_one_run_is_not_replaced_by_the_tasks(tmp_path):
+    said = {"workspace_low": [0.3, -0.1, 0.1], "workspace_high": [0.5, 0.1, 0.2]}
+    nodes_of("train", tmp_path, "pick_cube", said)
+    assert "/**/safety" not in written(tmp_path)
+    assert written(tmp_path)["/**"]["ros__parameters"]["workspace_low"] == [0.3, -0.1, 0.1]
+
+
+def test_a_real_robots_task_can_have_any_name_and_its_workspace_is_the_configurations(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    task: insert_plug\n    max_episode_steps: 100\n")
+    assert nodes_of("teach", tmp_path, str(file), {}, simulated=False)
+    assert nodes_of("replay_on_robot", tmp_path, str(file), {})
+    assert "/**/safety" not in written(tmp_path)
+    with pytest.raises(SettingError, match="there is no task insert_plug"):
+        nodes_of("teach", tmp_path, str(file), {})
+
+
 def test_remappings_reach_the_command_line(tmp_path):
     command = nodes_of("sim", tmp_path, "pick_cube", {})[0].command(("__ns:=/left",))
     assert command[-2:] == ["-r", "__ns:=/left"]

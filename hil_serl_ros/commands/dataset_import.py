@@ -24,7 +24,7 @@ from hil_serl_ros.learning.layout import Layout
 from hil_serl_ros.learning.observed import ObservationSettings
 from hil_serl_ros.ros.dataset_steps import transition_of
 from hil_serl_ros.settings import SettingError, validate
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import name_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +100,4 @@ def _layout(arguments: argparse.Namespace) -> Layout | None:
         raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
     known = {field.name for field in dataclasses.fields(ObservationSettings)}
     observed = validate(ObservationSettings(**{name: value for name, value in shared.items() if name in known}))
-    try:
-        return observed.layout(task_named(shared.get("task", "pick_cube")).name)
-    except ValueError as error:
-        raise SettingError(str(error)) from None
+    return observed.layout(name_of(shared.get("task", "pick_cube")))

@@ -19,7 +19,7 @@ from hil_serl_ros.learning.layout import Layout, LayoutError
 from hil_serl_ros.learning.observed import ObservationSettings
 from hil_serl_ros.learning.settings import LearnerSettings
 from hil_serl_ros.settings import SettingError, default_of, setting, validate
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import name_of
 
 # In the order in which a node takes them: what comes later stands above what came before.
 CONFIG, PARAMETERS = "config.yaml", "parameters.yaml"
@@ -183,9 +183,4 @@ def _layout(folder: Path, node: LearningSettings, parameters: Mapping[str, Any])
                 return Layout.from_json(file.read_text())
             except LayoutError as error:
                 raise SettingError(f"{file}: {error}") from None
-    try:
-        return settings_from(ObservationSettings, parameters).layout(task_named(node.task).name)
-    except SettingError:
-        raise
-    except ValueError as error:
-        raise SettingError(str(error)) from None
+    return settings_from(ObservationSettings, parameters).layout(name_of(node.task))

@@ -29,7 +29,7 @@ class ActorSettings:
     evaluate_from: int = setting(
         0, "Number of the first evaluated episode: several robots share out the worlds.", unit="episodes", minimum=0
     )
-    max_episode_steps: int = setting(0, "Time limit of an episode; 0: the task's own.", unit="steps", minimum=0)
+    max_episode_steps: int = setting(0, "Time limit of an episode; 0: a simulated task's own.", unit="steps", minimum=0)
     reward: str = setting(
         "ground_truth",
         "Who judges success: the simulator, node reward_classifier, or the operator's keys alone.",

@@ -51,7 +51,7 @@ from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.ros.run import spin
 from hil_serl_ros.scheduling import yield_processor
 from hil_serl_ros.settings import SettingError, setting
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import name_of
 
 IDLE_SECONDS = 0.1  # without a step before the weights are published out of turn
 REPEAT = 0.5  # s after which a status that says nothing new is said again: a robot counts on it
@@ -82,10 +82,7 @@ class Learner(Node):
         self.learning = declare(self, LearnerSettings)
         settings = self.settings
         check_robots(settings.robots, settings.clock)
-        try:
-            self.layout = declare(self, ObservationSettings).layout(task_named(settings.task).name)
-        except ValueError as error:
-            raise SettingError(str(error)) from None
+        self.layout = declare(self, ObservationSettings).layout(name_of(settings.task))
         # Before this thread yields: what a robot sent is logged and acknowledged at once, however much is learned.
         self.given: queue.SimpleQueue[Executor | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self.serve, name="ros", daemon=True)

@@ -41,7 +41,7 @@ from hil_serl_ros.ros.recorded import Recorded, recorded_episode
 from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.ros.urgency import UrgencySettings, claim
 from hil_serl_ros.settings import SettingError
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import TASKS, name_of, time_limit
 from hil_serl_ros.srv import SetMode
 
 LEARNER_PATIENCE = 600.0  # s; it may be compiling, or catching up after a restart, and the world stands still meanwhile
@@ -56,12 +56,14 @@ class PolicyActor(Node):
         # -------------------- parameters --------------------
         self.settings = declare(self, ActorSettings)
         settings = self.settings
-        try:
-            task = task_named(settings.task)
-        except ValueError as error:
-            raise SettingError(str(error)) from None
+        self.limit = settings.max_episode_steps or time_limit(settings.task)
+        if self.limit == 0:
+            raise SettingError(
+                f"task {settings.task} is none of the simulated ones ({', '.join(TASKS)}); on a real robot set "
+                "max_episode_steps, its time limit"
+            )
         self.lockstep = settings.clock == "lockstep"
-        self.layout = declare(self, ObservationSettings).layout(task.name)
+        self.layout = declare(self, ObservationSettings).layout(name_of(settings.task))
 
         # -------------------- state --------------------
         # First, so that a checkpoint that cannot be used leaves nothing written.
@@ -73,7 +75,6 @@ class PolicyActor(Node):
             checkpoint=settings.checkpoint,
             encoder=declare(self, EncoderSettings),
         )
-        self.limit = settings.max_episode_steps or task.max_episode_steps
         folder = Path(settings.run_folder) / "journal" / settings.robot
         journal = Journal(folder)
         self.tally = Tally(folder / "tally.json")

@@ -24,7 +24,7 @@ from hil_serl_ros.ros.recorded import recorded_steps
 from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.ros.run import turn
 from hil_serl_ros.settings import SettingError, setting
-from hil_serl_ros.sim.tasks import task_named
+from hil_serl_ros.sim.tasks import name_of
 from hil_serl_ros.srv import SetMode
 
 PATIENCE = 60.0  # s without a step before the robot is given up; a person may have to arm it first
@@ -51,7 +51,7 @@ class Replayer(Node):
         self.settings = declare(self, ReplayerSettings)
         settings = self.settings
         self.folder = Path(settings.run_folder)
-        self.layout = declare(self, ObservationSettings).layout(task_named(settings.task).name)
+        self.layout = declare(self, ObservationSettings).layout(name_of(settings.task))
 
         # -------------------- state --------------------
         try:

@@ -28,7 +28,7 @@ from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.ros.urgency import UrgencySettings, claim
 from hil_serl_ros.settings import SettingError, setting
 from hil_serl_ros.sim.examples import Examples
-from hil_serl_ros.sim.operator import Expert, TakeoverRule, TakeoverSettings
+from hil_serl_ros.sim.operator import TakeoverRule, TakeoverSettings
 from hil_serl_ros.sim.tasks import task_named
 
 KEPT_CALLS = 64  # words of the policy
@@ -57,7 +57,7 @@ class ScriptedOperator(Node):
         lockstep = self.settings.clock == "lockstep"
 
         # -------------------- state --------------------
-        self.expert = Expert(task)
+        self.expert = task.brain()
         self.rule = TakeoverRule(takeover, self.settings.seed)
         self.examples = Examples(task)
         self.mapping = JoyMapping()

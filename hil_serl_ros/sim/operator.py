@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from hil_serl_ros.settings import setting
-from hil_serl_ros.sim.tasks import PLACED, Task
 
 STEP = 0.025  # m of the held target for a motion of 1
 OPEN, KEEP, CLOSE = 0, 1, 2
@@ -20,6 +20,7 @@ NEAR = 0.035  # m beside an object at which lower flight hits nothing
 HOVER = 0.05  # m above an object to fly to it
 CARRY = 0.10  # m of flight above the floor with an object, over all others
 HELD = 0.03  # m between tool and object in a closed gripper
+PLACED = 0.03  # m of an object's centre from its goal's
 RELEASE_STEPS = 2  # control periods that the fingers need to let go of an object that shall stay where it is
 
 
@@ -31,15 +32,31 @@ class OperatorAction:
     gripper: int
 
 
+class Brain(Protocol):
+    """Does one task; a task's entry in ``sim/tasks.py`` names its brain, which is made without arguments."""
+
+    def reset(self) -> None:
+        """Begin anew: nothing is remembered of the episode before."""
+
+    def act(
+        self, tool: np.ndarray, closure: float, objects: np.ndarray, goals: np.ndarray, held_target: np.ndarray
+    ) -> OperatorAction:
+        """The next motion and gripper command; arguments as ``Expert.act``'s."""
+
+
+def towards(position: np.ndarray, held_target: np.ndarray, gripper: int) -> OperatorAction:
+    """To ``position``, measured from the held target: the arm's lag is no reason to overshoot."""
+    return OperatorAction(np.clip((position - held_target) / STEP, -1.0, 1.0), gripper)
+
+
 class Expert:
-    """Does ``task`` from any state that a policy may leave, deterministically.
+    """Lifts the object, or with goals carries each object to its own, from any state that a policy may leave.
 
     For lifting it is a pure function of what it sees, so that a policy can learn it; for arranging it keeps
     in mind which object it is at and since when the fingers are open.
     """
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -69,7 +86,7 @@ class Expert:
         index = self._next_object(objects, goals, closed)
         if index is None:
             # All done: leave upwards, so that nothing is knocked over.
-            return self._to(tool + np.array([0, 0, STEP]), held_target, OPEN)
+            return towards(tool + np.array([0, 0, STEP]), held_target, OPEN)
         thing = objects[index]
         beside = float(np.linalg.norm((thing - tool)[:2]))
         holding = closed and beside < HELD and abs(thing[2] - tool[2]) < HELD
@@ -77,21 +94,17 @@ class Expert:
             return self._carry(tool, thing, goals[index] if len(goals) else None, held_target)
         if closed:
             # It closed on nothing: open, and go up before going on.
-            return self._to(
+            return towards(
                 np.array([tool[0], tool[1], max(tool[2], thing[2] + HOVER)]),
                 held_target,
                 OPEN,
             )
         if self._open_for < RELEASE_STEPS and len(goals):
-            return self._to(held_target, held_target, KEEP)
-        return self._reach(tool, thing, beside, held_target)
+            return towards(held_target, held_target, KEEP)
+        return self._reach(tool, thing, beside, held_target, neighbours=len(goals) > 0)
 
     def _reach(
-        self,
-        tool: np.ndarray,
-        thing: np.ndarray,
-        beside: float,
-        held_target: np.ndarray,
+        self, tool: np.ndarray, thing: np.ndarray, beside: float, held_target: np.ndarray, neighbours: bool
     ) -> OperatorAction:
         """Fly over the object, go down around it, close."""
         above = tool[2] - thing[2]
@@ -99,12 +112,12 @@ class Expert:
         if aimed and beside < OVER:
             # The arm lags behind its target by a step: what is aimed at the object gets there while it goes down.
             grasped = above < GRASP and abs(held_target[2] - thing[2]) < AIMED
-            return self._to(thing, held_target, CLOSE if grasped else KEEP)
-        # With goals there are neighbours to fly over; alone, an object is approached the short way.
-        clear = thing[2] + (CARRY if len(self._task.goals) and beside > 2 * NEAR else HOVER)
+            return towards(thing, held_target, CLOSE if grasped else KEEP)
+        # Neighbours are flown over; alone, an object is approached the short way.
+        clear = thing[2] + (CARRY if neighbours and beside > 2 * NEAR else HOVER)
         if beside > NEAR and above < HOVER * 0.6:
-            return self._to(np.array([tool[0], tool[1], clear]), held_target, KEEP)
-        return self._to(np.array([thing[0], thing[1], clear]), held_target, KEEP)
+            return towards(np.array([tool[0], tool[1], clear]), held_target, KEEP)
+        return towards(np.array([thing[0], thing[1], clear]), held_target, KEEP)
 
     def _carry(
         self,
@@ -115,24 +128,20 @@ class Expert:
     ) -> OperatorAction:
         if goal is None:
             # Lifted at once: to wait for the fingers, which nothing observed tells, could not be learned.
-            return self._to(tool + np.array([0, 0, 2 * STEP]), held_target, KEEP)
+            return towards(tool + np.array([0, 0, 2 * STEP]), held_target, KEEP)
         offset = (goal - thing)[:2]
         if np.linalg.norm(offset) > 0.012:
             if thing[2] < CARRY - 0.03:
-                return self._to(np.array([tool[0], tool[1], tool[2] + 2 * STEP]), held_target, KEEP)
-            return self._to(
+                return towards(np.array([tool[0], tool[1], tool[2] + 2 * STEP]), held_target, KEEP)
+            return towards(
                 np.array([tool[0] + offset[0], tool[1] + offset[1], CARRY]),
                 held_target,
                 KEEP,
             )
         if thing[2] > 0.024:
             down = np.array([tool[0] + offset[0], tool[1] + offset[1], tool[2] - (thing[2] - 0.02)])
-            return self._to(down, held_target, KEEP)
-        return self._to(held_target, held_target, OPEN)
-
-    def _to(self, position: np.ndarray, held_target: np.ndarray, gripper: int) -> OperatorAction:
-        """Towards ``position``, measured from the held target: the arm's lag is no reason to overshoot."""
-        return OperatorAction(np.clip((position - held_target) / STEP, -1.0, 1.0), gripper)
+            return towards(down, held_target, KEEP)
+        return towards(held_target, held_target, OPEN)
 
     def _next_object(self, objects: np.ndarray, goals: np.ndarray, closed: bool) -> int | None:
         if not len(goals):

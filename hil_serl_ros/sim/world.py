@@ -57,7 +57,7 @@ class World:
         self._objects = np.array([self.model.body(name).geomadr[0] for name in task.objects], np.intp)
         self._goals = np.array([self.model.body(name).geomadr[0] for name in task.goals], np.intp)
         self._ticks = 0
-        self._start_height = 0.0
+        self._starts: np.ndarray = np.zeros((len(task.objects), 3))
         self._velocity = np.zeros(6)
         self.reset(0)
 
@@ -73,7 +73,7 @@ class World:
         mujoco.mj_forward(model, data)
         data.mocap_pos[0] = data.site_xpos[self._site]
         mujoco.mj_forward(model, data)
-        self._start_height = float(self.object_positions[0, 2])
+        self._starts = self.object_positions
 
     def set_target(self, position: np.ndarray, quaternion_wxyz: np.ndarray, gripper: float) -> None:
         """Hold this pose of the tool, clipped to the workspace, and this closure (0 open to 1 closed) from now on.
@@ -202,4 +202,4 @@ class World:
 
     def outcome(self) -> Outcome:
         """Judge the present state."""
-        return self.task.outcome(self.object_positions, self.goal_positions, self._start_height)
+        return self.task.outcome(self.object_positions, self.goal_positions, self._starts)

@@ -127,6 +127,7 @@ WRONG = [
     ("scripted_operator", {"task": "juggle"}, ["juggle", "pick_cube"]),
     ("scripted_operator", {"seed": "one"}, ["seed", "whole number"]),
     ("monitor", {"train_steps": -1}, ["train_steps", "-1", "0 steps"]),
+    ("policy_actor", {"task": "juggle"}, ["juggle", "pick_cube", "max_episode_steps"]),
     ("policy_actor", {"checkpoint": "/nowhere/at/all"}, ["/nowhere/at/all"]),
     ("learner", {"batch_size": 0}, ["batch_size", "0"]),
     ("learner", {"demonstrations_folder": "/nowhere/at/all"}, ["/nowhere/at/all"]),

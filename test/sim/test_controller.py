@@ -76,7 +76,7 @@ def test_random_motions_give_gym_hils_joint_trajectory() -> None:
 def test_a_grasp_lifts_the_cube_as_in_gym_hil() -> None:
     world = World(task_named("pick_cube"))
     world.reset(2)
-    theirs, expert = GymHil(world), Expert(world.task)
+    theirs, expert = GymHil(world), Expert()
     heights = []
     for _ in range(20):
         closure = world.gripper_command / 255.0

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from hil_serl_ros.sim.tasks import PLACED, task_named
+from hil_serl_ros.sim.operator import PLACED
+from hil_serl_ros.sim.tasks import TASKS, name_of, task_named, time_limit
+from hil_serl_ros.sim.world import World, assets
 
 NOWHERE = np.zeros((0, 3))
+START = np.array([[0.4, 0.0, 0.02]])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_starts_undone_within_its_bounds_and_its_reach_and_at_rest(name: str) -> None:
+    world = World(task_named(name))
+    assert (world.tool_position > world.task.workspace_low).all()
+    assert (world.tool_position < world.task.workspace_high).all()
+    for seed in range(5):
+        world.reset(seed)
+        assert not world.outcome().terminated
+        starts = world.object_positions
+        for places in (starts, world.goal_positions):
+            assert (places[:, :2] >= world.task.workspace_low[:2]).all()
+            assert (places[:, :2] <= world.task.workspace_high[:2]).all()
+        world.step()
+        np.testing.assert_allclose(world.object_positions, starts, atol=0.002)
+
+
+def test_a_scene_can_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    shutil.copytree(assets(), tmp_path / "assets")
+    file = tmp_path / "assets" / "scene.xml"
+    file.write_text(file.read_text().replace('size=".02 .02 .02" mass="0.1"', 'size=".02 .02 .02" mass="0.3"'))
+    world = World(dataclasses.replace(task_named("pick_cube"), scene=str(file)))
+    assert world.model.body("block").mass[0] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("prefix", ["", "gym_hil/"])
@@ -28,6 +59,11 @@ def test_gym_hils_names_give_our_tasks(prefix: str, name: str, ours: str) -> Non
 def test_an_unknown_task_is_refused_with_the_names_that_exist(name: str) -> None:
     with pytest.raises(ValueError, match=r"there is no task .*pick_cube, arrange_boxes, PandaPickCubeBase-v0"):
         task_named(name)
+
+
+def test_a_name_that_is_not_simulated_is_a_real_robots_task_and_has_no_time_limit_of_its_own() -> None:
+    assert (name_of("insert_plug"), time_limit("insert_plug")) == ("insert_plug", 0)
+    assert (name_of("gym_hil/PandaPickCube-v0"), time_limit("PandaPickCube-v0")) == ("pick_cube", 100)
 
 
 def test_a_cube_starts_anywhere_in_the_sampling_box_and_nowhere_else() -> None:
@@ -55,7 +91,7 @@ def test_boxes_start_in_a_shuffled_row() -> None:
 
 @pytest.mark.parametrize(("height", "lifted"), [(0.119, False), (0.1201, True)])
 def test_a_cube_lifted_by_more_than_ten_centimetres_is_success(height: float, lifted: bool) -> None:
-    outcome = task_named("pick_cube").outcome(np.array([[0.4, 0.0, height]]), NOWHERE, start_height=0.02)
+    outcome = task_named("pick_cube").outcome(np.array([[0.4, 0.0, height]]), NOWHERE, START)
     assert (outcome.reward, outcome.success, outcome.terminated) == (float(lifted), lifted, lifted)
 
 
@@ -74,7 +110,7 @@ def test_a_cube_lifted_by_more_than_ten_centimetres_is_success(height: float, li
 def test_a_cube_that_leaves_the_sampling_box_by_five_centimetres_ends_the_episode_without_success(
     xy: tuple[float, float], lost: bool
 ) -> None:
-    outcome = task_named("pick_cube").outcome(np.array([[*xy, 0.02]]), NOWHERE, start_height=0.02)
+    outcome = task_named("pick_cube").outcome(np.array([[*xy, 0.02]]), NOWHERE, START)
     assert (outcome.reward, outcome.success, outcome.terminated) == (0.0, False, lost)
 
 
@@ -82,13 +118,13 @@ def test_boxes_are_arranged_only_when_each_lies_on_its_own_place() -> None:
     task = task_named("arrange_boxes")
     goals = np.column_stack([np.full(5, 0.5), np.linspace(-0.3, 0.3, 5), np.zeros(5)])
     placed = goals + np.array([0.0, 0.0, 0.02])
-    assert task.outcome(placed, goals, 0.02).success
+    assert task.outcome(placed, goals, placed).success
     for box in range(5):
         moved = placed.copy()
         moved[box, 0] += PLACED
-        assert not task.outcome(moved, goals, 0.02).success
+        assert not task.outcome(moved, goals, placed).success
     swapped = placed[[1, 0, 2, 3, 4]]
-    outcome = task.outcome(swapped, goals, 0.02)
+    outcome = task.outcome(swapped, goals, placed)
     assert (outcome.reward, outcome.success, outcome.terminated) == (0.0, False, False)
 
 
