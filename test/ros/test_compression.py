@@ -50,7 +50,7 @@ def test_a_small_red_thing_keeps_its_colour_in_jpeg():
     pixels = np.full((32, 32, 3), 128, np.uint8)
     pixels[13:16, 13:16] = 220, 20, 20
     error = decode(encode(pixels, "jpeg", 90), "jpeg")[:, 13:16, 13:16].transpose(1, 2, 0).astype(int) - (220, 20, 20)
-    assert np.abs(error).max() < 25  # colours at half the resolution, JPEG's custom, are off by 55 here
+    assert np.abs(error).max() < 25  # colours at half the resolution, JPEG's custom, are off by 80 here
 
 
 @pytest.mark.parametrize("kind", FORMATS)

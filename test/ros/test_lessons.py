@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hil_serl_ros.data.transition_log import TransitionLog, read_log
 from hil_serl_ros.learning.settings import LearnerSettings
 from hil_serl_ros.learning.trainer import Trainer
 from hil_serl_ros.msg import Transition
+from hil_serl_ros.ros import convert
 from hil_serl_ros.ros.dataset_steps import transition_of
 from hil_serl_ros.ros.lessons import Lessons
 
@@ -97,6 +99,19 @@ def test_a_step_whose_picture_cannot_be_read_is_counted_and_not_learned_from_nor
     # In lockstep the actor waits for the weights of each step's number.
     assert learner.versions == list(range(1, len(messages) + 1))
     assert learner.trainer.training_steps == Learner().take(steps()).trainer.training_steps
+
+
+def test_a_compressed_picture_of_another_size_than_the_layouts_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(convert, "decode", lambda *_: pytest.fail("it was decoded"))
+    messages = [compressed_step(message) for message in steps()]
+    for step, seen in ((5, messages[5].observation), (9, messages[9].final_observation[0])):
+        file = bytearray(seen.compressed_images[0].data)
+        file[16:24] = struct.pack(">II", 4000, 4000)
+        seen.compressed_images[0].data = bytes(file)
+        learner = Learner().take(messages[step : step + 1])
+        assert learner.rejected == [
+            f"step {step} of arm is not learned from: the compressed image of front is 4000x4000, not 64x64"
+        ]
 
 
 def test_a_shown_step_whose_picture_cannot_be_read_is_counted_once():
