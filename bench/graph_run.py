@@ -17,9 +17,9 @@ from hil_serl_ros.msg import Transition
 DOMAIN = os.environ.get("ROS_DOMAIN_ID", "93")
 
 
-def run_graph(folder: Path, *settings: str, seconds: float = 600.0) -> dict[str, float]:
+def run_graph(folder: Path, *settings: str, seconds: float = 600.0, config: str = "pick_cube") -> dict[str, float]:
     """Run ``hil-serl train`` with ``settings`` until it ends; processor seconds of each node while it ran."""
-    command = [sys.executable, "-m", "hil_serl_ros.cli", "train", "--run-folder", str(folder)]
+    command = [sys.executable, "-m", "hil_serl_ros.cli", "train", "--run-folder", str(folder), "--config", config]
     command += [part for setting in settings for part in ("--set", setting)]
     environment = {**os.environ, "ROS_DOMAIN_ID": DOMAIN}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hil_serl_ros.data.dataset_writer import new_dataset
 from hil_serl_ros.data.run_folder import LAYOUT
 from hil_serl_ros.data.transition_log import TransitionLog
 from hil_serl_ros.learning.layout import ENVIRONMENT_STATE, IMAGE_PREFIX, STATE, Layout, panda_layout
+from hil_serl_ros.msg import Transition
 from hil_serl_ros.ros.dataset_steps import transition_of
 
 SIZE = 64
@@ -78,11 +80,16 @@ def episode(
     return steps
 
 
-def record(folder: Path, layout: Layout, steps: list[DatasetStep]) -> Path:
-    """A run's folder with these steps in its log."""
+def record(
+    folder: Path,
+    layout: Layout,
+    steps: list[DatasetStep],
+    change: Callable[[Transition], Transition] = lambda message: message,
+) -> Path:
+    """A run's folder with these steps in its log, each message changed by ``change``."""
     log = TransitionLog(folder / "log")
     for number, step in enumerate(steps):
-        log.append(serialize_message(transition_of(step)), number, number)
+        log.append(serialize_message(change(transition_of(step))), number, number)
     log.close()
     (folder / LAYOUT).write_text(layout.to_json())
     return folder

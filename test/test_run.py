@@ -96,6 +96,19 @@ def test_two_runs_of_the_same_seed_end_with_the_same_weights(short_run, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_pictures_without_loss_end_with_the_weights_of_raw_ones_and_a_smaller_log(domain, tmp_path):
+    pixels = {**SHORT, "demonstrations": 2, "train_steps": 40, "collect_episodes": 0, "run": "same"}
+    sizes = []
+    for kind in ("raw", "png"):
+        folder = tmp_path / kind
+        result_of(train(folder, "--seed", "7", "--config", "pick_cube_pixels", **pixels, compression=kind))
+        sizes.append(sum(file.stat().st_size for file in (folder / "log").glob("*.mcap")))
+    assert weights_of(tmp_path / "raw") == weights_of(tmp_path / "png")
+    assert sizes[1] < sizes[0] / 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_resumed_run_goes_on_where_it_ended_and_loses_no_step(short_run):
     before = indices(short_run)
     result = result_of(train(short_run, "--seed", "7", "--resume", **{**SHORT, "train_steps": len(before) + 40}))

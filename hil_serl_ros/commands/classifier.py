@@ -27,7 +27,7 @@ from hil_serl_ros.learning.classifier import ClassifierError
 from hil_serl_ros.learning.classifier_threshold import confusion
 from hil_serl_ros.learning.classifier_trainer import ClassifierSettings, Trained, train
 from hil_serl_ros.msg import Observation, Transition
-from hil_serl_ros.ros.convert import image_array
+from hil_serl_ros.ros.convert import observation_pictures
 from hil_serl_ros.settings import SettingError, validate
 
 MISTAKES = "mistakes.png"
@@ -103,9 +103,7 @@ def _steps(folder: Path) -> Iterator[RecordedStep]:
 
 def _pictures(observation: Observation, folder: Path) -> dict[str, np.ndarray]:
     try:
-        return {
-            name: image_array(image) for name, image in zip(observation.image_names, observation.images, strict=True)
-        }
+        return observation_pictures(observation)
     except ValueError as error:
         raise LabelledError(f"{folder} holds a picture that cannot be read: {error}") from None
 

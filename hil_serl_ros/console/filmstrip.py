@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message
 from hil_serl_ros.data.demonstrations import read_demonstrations
 from hil_serl_ros.data.labels import Episode
 from hil_serl_ros.msg import Observation, Transition
-from hil_serl_ros.ros.convert import image_array
+from hil_serl_ros.ros.convert import observation_pictures
 
 QUALITY = 92  # of JPEG; the eye sees no difference
 
@@ -82,8 +82,8 @@ def pictures(observation: Observation) -> dict[str, np.ndarray]:
     """
     try:
         arrays = {
-            name: np.ascontiguousarray(image_array(image).transpose(1, 2, 0))
-            for name, image in zip(observation.image_names, observation.images, strict=True)
+            name: np.ascontiguousarray(picture.transpose(1, 2, 0))
+            for name, picture in observation_pictures(observation).items()
         }
     except ValueError as error:
         raise FilmError(f"the log holds a picture that cannot be read: {error}") from None

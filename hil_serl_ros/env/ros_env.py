@@ -147,7 +147,7 @@ class RosEnv(gym.Env):
         return [seen] if follows else []
 
     def _arrays(self, message: Observation) -> dict[str, np.ndarray]:
-        arrays = observation_arrays(message)
+        arrays = observation_arrays(message, self.layout.images)
         self.layout.check_observation(arrays)
         self._observation = message
         return arrays

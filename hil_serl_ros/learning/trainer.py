@@ -56,6 +56,12 @@ class Trainer:
             self.rejected += 1
             raise
 
+    def refuse(self, *, counted: bool) -> None:
+        """Count a step that cannot even be read; ``counted`` as for :meth:`add`: only shown ones are counted before."""
+        self.transitions += not counted
+        self.training_steps += not counted
+        self.rejected += 1
+
     def pass_over(self) -> None:
         """Count a step that is not learned from, or not yet."""
         self.transitions += 1

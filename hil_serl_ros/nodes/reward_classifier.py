@@ -18,7 +18,7 @@ from hil_serl_ros.learning.classifier_verdict import Verdict
 from hil_serl_ros.learning.layout import STATE, panda_layout
 from hil_serl_ros.msg import Observation, Reward
 from hil_serl_ros.ros import qos
-from hil_serl_ros.ros.convert import image_array, nanoseconds
+from hil_serl_ros.ros.convert import nanoseconds, observation_pictures
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.run import main as run_node
@@ -96,7 +96,7 @@ class RewardClassifierNode(Node):
             return
         started = time.perf_counter()
         try:
-            pictures = {n: image_array(i) for n, i in zip(message.image_names, message.images, strict=True)}
+            pictures = observation_pictures(message, dict.fromkeys(self.classifier.cameras, self.classifier.picture))
             self.probability, self.distance = self.classifier(pictures)
         except ValueError as error:
             self.refuse(str(error))

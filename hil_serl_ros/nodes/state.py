@@ -3,18 +3,20 @@
 In lockstep the parts of a step carry one stamp and are joined by it, frames too. In realtime the newest parts are
 taken, one observation a control period, and a part that is older than ``max_age`` refuses the tick; of each camera
 the frame nearest to the joints' stamp is taken, and one further away than ``max_skew`` refuses the tick.
-Frames are cropped and resized here, once. A bad one gives a counted warning and no observation: the arm holds.
+Frames are cropped, resized and compressed here, once: who acts, judges, learns and records gets the very same picture.
+A bad one gives a counted warning and no observation: the arm holds.
 """
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from hil_serl_ros.env.frames import frame_of
 from hil_serl_ros.env.images import BadFrame, FrameGuard, Region, fit, fits_already, pixels_of
@@ -22,6 +24,7 @@ from hil_serl_ros.learning.observed import ObservationSettings, camera_names, cr
 from hil_serl_ros.msg import Observation, RobotStatus, TaskState
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.camera_publisher import image_message
+from hil_serl_ros.ros.compression import FORMATS, encode
 from hil_serl_ros.ros.convert import nanoseconds
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.join import Joiner
@@ -55,6 +58,10 @@ class StateSettings:
         minimum=0,
         maximum=100_000,
     )
+    compression: str = setting(
+        "raw", "Pictures in an observation: as they are, png without loss, or jpeg.", choices=("raw", *FORMATS)
+    )
+    compression_quality: int = setting(90, "Quality of jpeg, 1 to 100.", minimum=1, maximum=100)
 
 
 class StateNode(Node):
@@ -197,7 +204,11 @@ class StateNode(Node):
             position = parts["task"].object_poses[0].position
             message.environment_state = [position.x, position.y, position.z]
         message.image_names = sorted(self.cameras)
-        message.images = [self.picture(camera, parts[camera]) for camera in message.image_names]
+        pictures = [self.picture(camera, parts[camera]) for camera in message.image_names]
+        if self.settings.compression == "raw":
+            message.images = pictures
+        else:
+            message.compressed_images = [self.compressed(picture) for picture in pictures]
         for camera in self.cameras:
             skew = (nanoseconds(parts[camera].header.stamp) - nanoseconds(status.header.stamp)) / 1e6
             worst = self.skews.get(camera, (0.0, 0.0))[1]
@@ -212,6 +223,13 @@ class StateNode(Node):
         if fits_already(frame, region, *size):
             return message
         return image_message(message.header, fit(pixels_of(frame), region, *size))
+
+    def compressed(self, picture: Image) -> CompressedImage:
+        """The picture as a file; the same pixels give the same bytes."""
+        kind, quality = self.settings.compression, self.settings.compression_quality
+        file = CompressedImage(header=picture.header, format=kind)
+        file.data = array("B", encode(pixels_of(frame_of(picture)), kind, quality))
+        return file
 
 
 def main() -> None:

@@ -73,14 +73,15 @@ def transition_of(step: DatasetStep) -> Transition:
 def _seen(message: Observation) -> Seen:
     values = observation_arrays(message)
     names = [IMAGE_PREFIX + name for name in message.image_names]
+    pictures = [*message.images, *message.compressed_images]  # of one kind
     return Seen(
         values=values,
         stamp=nanoseconds(message.header.stamp),
         frame=message.header.frame_id,
         sequence=message.sequence,
         epoch=message.epoch,
-        image_stamps={n: nanoseconds(i.header.stamp) for n, i in zip(names, message.images, strict=True)},
-        image_frames={n: i.header.frame_id for n, i in zip(names, message.images, strict=True)},
+        image_stamps={n: nanoseconds(i.header.stamp) for n, i in zip(names, pictures, strict=True)},
+        image_frames={n: i.header.frame_id for n, i in zip(names, pictures, strict=True)},
     )
 
 

@@ -51,7 +51,10 @@ class Lessons:
             if message.mode == Transition.MODE_DEMONSTRATE:
                 for step in loaded.add(message):
                     step.robot = "demonstrations"
-                    self.trainer.replay.add(step_of(step))
+                    try:
+                        self.trainer.replay.add(step_of(step, self.trainer.layout.images))
+                    except ValueError as error:
+                        self._rejected(f"step {step.index} of the demonstrations is not learned from: {error}")
 
     def take(self, message: Transition, *, learn: bool) -> None:
         """Take in one step; with ``learn``, in lockstep, do the updates that it owes.
@@ -67,7 +70,7 @@ class Lessons:
         steps = self.demonstrations.add(message) if message.mode == Transition.MODE_DEMONSTRATE else [message]
         for step in [] if message.mode == Transition.MODE_COLLECT else steps:
             try:
-                self.trainer.add(step_of(step), counted=shown)
+                self._add(step, counted=shown)
             except ValueError as error:
                 self._rejected(f"step {step.index} of {step.robot} is not learned from: {error}")
         self.episodes += message.terminated or message.truncated
@@ -75,6 +78,14 @@ class Lessons:
             self.catch_up()
             if self.trainer.transitions % self._weights_period == 0:
                 self._due()
+
+    def _add(self, message: Transition, *, counted: bool) -> None:
+        try:
+            step = step_of(message, self.trainer.layout.images)
+        except ValueError:
+            self.trainer.refuse(counted=counted)
+            raise
+        self.trainer.add(step, counted=counted)
 
     def catch_up(self) -> None:
         """In lockstep, do all updates that are owed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from hil_serl_ros.learning.step import Step
@@ -9,18 +11,18 @@ from hil_serl_ros.msg import Transition
 from hil_serl_ros.ros.convert import observation_arrays
 
 
-def step_of(message: Transition) -> Step:
-    """The step in ``message``.
+def step_of(message: Transition, images: Mapping[str, tuple[int, int, int]] | None = None) -> Step:
+    """The step in ``message``; ``images`` are the layout's, for :func:`observation_arrays`.
 
     Raises:
         ValueError: an image or an observation that cannot be read.
     """
-    final = observation_arrays(message.final_observation[0]) if message.final_observation else None
+    final = observation_arrays(message.final_observation[0], images) if message.final_observation else None
     return Step(
         index=message.index,
         episode=message.episode,
         step=message.step,
-        observation=observation_arrays(message.observation),
+        observation=observation_arrays(message.observation, images),
         action=np.array(message.action, np.float32),
         reward=message.reward,
         terminated=message.terminated,

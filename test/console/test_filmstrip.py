@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from compressing import compressed_step
 from recorded import episode, record
 
 from hil_serl_ros.commands.classifier import read_episodes
@@ -72,9 +73,17 @@ def test_an_observation_without_pictures_is_refused():
         films([step])
 
 
+def test_a_compressed_picture_that_cannot_be_read_is_refused():
+    step = compressed_step(steps_with_success_at(4)[0])
+    step.observation.compressed_images[1].data = b"nonsense"
+    with pytest.raises(FilmError, match="holds a picture that cannot be read: 8 bytes are no png picture"):
+        films([step])
+
+
+@pytest.mark.parametrize("change", [lambda step: step, compressed_step], ids=["raw", "compressed"])
 @pytest.mark.parametrize("missing", [(), (2,), (4,)], ids=["whole", "gap", "no end"])
-def test_films_and_training_give_a_frame_the_same_number_and_label(tmp_path, missing):
-    record(tmp_path, [step for step in steps_with_success_at(1, 3, 5) if step.step not in missing])
+def test_films_and_training_give_a_frame_the_same_number_and_label(tmp_path, missing, change):
+    record(tmp_path, [change(step) for step in steps_with_success_at(1, 3, 5) if step.step not in missing])
     film = films(transitions(tmp_path))[KEY]
     (trained,) = read_episodes(tmp_path)
     greys = dict(zip(trained.frames.tolist(), trained.pictures[:, 0].mean(axis=(1, 2, 3)), strict=True))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import rclpy
 from gymnasium.utils.env_checker import check_env
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from hil_serl_ros.env.actions import CLOSE, KEEP, STEP
 from hil_serl_ros.env.link import LinkLost, RobotLink
 from hil_serl_ros.env.ros_env import RosEnv, action_space, observation_space
 from hil_serl_ros.learning.layout import ENVIRONMENT_STATE, STATE, panda_layout
-from hil_serl_ros.msg import Reward, RobotCommand
+from hil_serl_ros.msg import Observation, Reward, RobotCommand
 from hil_serl_ros.ros import qos
+from hil_serl_ros.ros.compression import encode
 from hil_serl_ros.ros.convert import nanoseconds, position_array, stamp_of
 from hil_serl_ros.ros.run import executor_of
 
@@ -225,3 +227,12 @@ def test_the_judge_of_the_mode_decides_and_where_there_is_none_nothing_is_waited
     stamp = stamp_of(nanoseconds(env.message.header.stamp) + round(LAYOUT.control_period * 1e9))
     link._on_reward("reward", Reward(header=Header(stamp=stamp), reward=1.0, success=True, terminated=True))
     assert env.step(keep)[1:3] == (1.0, True)
+
+
+def test_a_compressed_picture_of_another_size_than_the_layouts_is_no_observation():
+    seeing = panda_layout(environment_state=False, images={"front": (3, 8, 8)})
+    pixels = np.zeros((9, 8, 3), np.uint8)
+    file = CompressedImage(format="png", data=encode(pixels, "png", 90))
+    message = Observation(state=[0.0] * 18, image_names=["front"], compressed_images=[file])
+    with pytest.raises(ValueError, match="image of front is 8x9, not 8x8"):
+        RosEnv(cast(RobotLink, None), seeing, LIMIT, penalty=0.0)._arrays(message)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from compressing import compressed
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -54,7 +56,14 @@ class Eyes:
         graph.wait_until(lambda: graph.node.count_publishers(f"/{space}/reward"))
         self.stamp, self.epoch = 0, 0
 
-    def publish(self, shown: np.ndarray, *, cameras: tuple[str, ...] = CAMERAS, tool_z: float = 0.3) -> None:
+    def publish(
+        self,
+        shown: np.ndarray,
+        *,
+        cameras: tuple[str, ...] = CAMERAS,
+        tool_z: float = 0.3,
+        change: Callable[[Observation], Observation] = lambda message: message,
+    ) -> None:
         """An observation of pictures [cameras, 3, H, W] at the present stamp."""
         message = Observation(header=Header(stamp=stamp_of(self.stamp)), epoch=self.epoch)
         message.state = [0.0] * 17 + [tool_z]
@@ -63,7 +72,7 @@ class Eyes:
             _, height, width = picture.shape
             data = picture.transpose(1, 2, 0).tobytes()
             message.images.append(Image(height=height, width=width, step=3 * width, encoding="rgb8", data=data))
-        self.observations.publish(message)
+        self.observations.publish(change(message))
 
     def judge(self, shown: np.ndarray, **options: Any) -> Reward:
         """The answer to a new observation."""
@@ -136,6 +145,29 @@ def test_pictures_that_it_was_not_trained_for_get_no_reward(graph, folder, size,
     assert graph.faults(f"{eyes.space}/reward_classifier")["refused"] >= 1
     assert eyes.rewards == []
     assert eyes.process.code is None
+
+
+def test_compressed_pictures_are_judged_as_raw_ones_are(eyes):
+    raw = eyes.judge(pictures(GOOD, 7))
+    eyes.epoch += 1
+    assert eyes.judge(pictures(GOOD, 7), change=compressed).probability == raw.probability
+
+
+def test_bytes_that_are_no_picture_of_the_right_size_get_no_reward(eyes):
+    def torn(message: Observation) -> Observation:
+        message = compressed(message, "jpeg")
+        message.compressed_images[0].data = message.compressed_images[0].data[:-50]
+        return message
+
+    eyes.rewards.clear()
+    eyes.stamp += 100_000_000
+    eyes.publish(pictures(GOOD), change=torn)
+    eyes.graph.wait_until(lambda: "a jpeg picture of 96x96 is not whole; no reward" in eyes.process.output)
+    eyes.publish(pictures(GOOD)[:, :, :64, :64], change=compressed)
+    eyes.graph.wait_until(lambda: eyes.graph.faults(f"{eyes.space}/reward_classifier").get("refused", 0) >= 2)
+    assert eyes.rewards == []
+    eyes.epoch += 1
+    assert eyes.judge(pictures(GOOD)).probability > 0.5
 
 
 def test_a_condition_on_the_robots_state_must_hold_too(graph, folder):

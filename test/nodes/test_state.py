@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from hil_serl_ros.msg import Observation, RobotStatus, TaskState
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.camera_publisher import image_message
+from hil_serl_ros.ros.compression import encode
 from hil_serl_ros.ros.convert import image_array, nanoseconds, observation_arrays, pose_message, stamp_of
 
 PERIOD = 100_000_000  # ns
@@ -258,6 +259,21 @@ def test_frames_of_the_stamp_are_observed_cropped_and_in_the_order_of_their_name
     assert observation.images[0] == front
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_picture_is_compressed_once_cropped_and_with_its_cameras_header(graph, kind):
+    crops = "[0.0, 0.0, 0.5, 0.5, 0.0, 0.0, 1.0, 1.0]"
+    robot = Seeing(graph, f"compressing_{kind}", lockstep=True, crops=crops, compression=kind, compression_quality=80)
+    front, wrist = image(PERIOD), image(PERIOD, 16, 16)
+    robot.tick(PERIOD, front=front, wrist=wrist)
+    (observation,) = robot.after(1)
+    assert len(observation.images) == 0
+    assert list(observation.image_names) == ["front", "wrist"]
+    expected = [image_array(front), image_array(wrist)[:, :8, :8]]
+    for file, pixels, arrived in zip(observation.compressed_images, expected, (front, wrist), strict=True):
+        assert (file.format, file.header) == (kind, arrived.header)
+        assert bytes(file.data) == encode(pixels.transpose(1, 2, 0), kind, 80)
+
+
 def test_no_observation_is_made_without_the_frame_of_its_stamp_and_the_camera_is_named(seeing):
     seeing.tick(seeing.stamp, front=None, wrist=image(seeing.stamp, 16, 16))
     seeing.graph.wait_until(lambda: "no observation: front did not come" in seeing.process.output)
@@ -355,6 +371,8 @@ def test_in_realtime_a_camera_that_repeats_one_picture_is_refused_and_comes_back
         ({"cameras": "[front]", "crops": "[0.1, 0.2, 0.3]"}, "3 numbers for 1 cameras"),
         ({"cameras": "[front]", "crops": "[0.5, 0.0, 0.4, 1.0]"}, "enclose nothing"),
         ({"cameras": "[front, front]"}, "twice"),
+        ({"compression": "webp"}, "choose one of raw, png, jpeg"),
+        ({"compression_quality": 0}, "the least allowed is 1"),
     ],
 )
 def test_wrong_cameras_end_the_node_with_one_sentence(graph, parameters, word):
