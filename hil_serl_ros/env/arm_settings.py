@@ -8,6 +8,7 @@ from hil_serl_ros.settings import SettingError, setting
 
 NO_ROUTINE, WAYPOINTS, SERVICE = "none", "waypoints", "service"
 NOBODY, PERSON = "none", "person"
+PANDA = ("panda_joint1", "panda_joint2", "panda_joint3", "panda_joint4", "panda_joint5", "panda_joint6", "panda_joint7")
 WAYPOINT = 4  # numbers of one: x y z, closure
 
 
@@ -23,9 +24,7 @@ class ArmSettings:
     base_frame: str = setting(
         "panda_link0", "The robot's base frame; the pose of the arm's driver must be in it (no leading slash)."
     )
-    joint_names: list[str] = setting(
-        [f"panda_joint{i}" for i in range(1, 8)], "The arm's joints, in the order of the observation."
-    )
+    joint_names: list[str] = setting(list(PANDA), "The arm's joints, in the order of the observation.")
     arm_joint_states: str = setting("arm/joint_states", "Topic of the driver's JointState; it may have more joints.")
     arm_pose: str = setting("arm/current_pose", "Topic of the driver's PoseStamped of the tool.")
     arm_target: str = setting("arm/target_pose", "Topic of the Cartesian controller's target, a PoseStamped.")

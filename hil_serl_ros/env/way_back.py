@@ -15,6 +15,7 @@ from hil_serl_ros.env.arm_settings import NO_ROUTINE, PERSON, SERVICE, WAYPOINTS
 from hil_serl_ros.env.limits import Pose
 
 LOOK_PATIENCE = 10.0  # s that the service scene_service may take
+LET_GO = 0.3  # s until everybody knows that this node commands the arm no more
 GRIP = 1.0  # s that the gripper has to open or close
 BOTH = "bring arm and scene to their start"
 HOW = "then press resume, or call the service scene_is_ready"
@@ -147,6 +148,10 @@ class WayBack:
         self._check(arm)
         arm.let_go(True)
         try:
+            until = arm.now() + LET_GO
+            while arm.now() < until:
+                yield Doing(f"the arm is left to {name}")
+                self._check(arm)
             said = yield from self._called(arm, name, self.settings.service_patience, f"{name} brings the arm back")
             return f"{name} did not bring the arm back: {said}" if said else ""
         finally:

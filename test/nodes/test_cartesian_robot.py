@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -378,7 +379,30 @@ def test_a_negative_seed_is_refused_with_a_sentence(cell):
 
 
 # -------------------- others --------------------
-def test_a_scene_that_is_not_ready_is_the_persons_and_their_word_is_waited_for(graph):
+@pytest.fixture
+def other(graph) -> Iterator[Callable[..., Cell]]:
+    """Another cell, of this test alone."""
+    cells: list[Cell] = []
+
+    def make(space: str, **parameters: object) -> Cell:
+        cells.append(Cell(graph, space, **parameters))
+        return cells[-1]
+
+    yield make
+    for process in [process for cell in cells for process in (cell.arm, cell.robot)]:
+        assert process.stop() == 0, process.output
+
+
+@pytest.fixture
+def space() -> str:
+    """A namespace that nobody has used: a second try does not meet the first one's robots."""
+    return f"/cell_{next(_spaces)}"
+
+
+_spaces = itertools.count()
+
+
+def test_a_scene_that_is_not_ready_is_the_persons_and_their_word_is_waited_for(graph, other, space):
     asked: list[Any] = []
 
     def look(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -386,62 +410,54 @@ def test_a_scene_that_is_not_ready_is_the_persons_and_their_word_is_waited_for(g
         response.message = "the cube is missing"
         return response
 
-    graph.node.create_service(Trigger, "/scene/scene_ready", look)
-    cell = Cell(graph, "/scene", scene_ready="service", reset_routine="none")
+    graph.node.create_service(Trigger, f"{space}/scene_ready", look)
+    cell = other(space, scene_ready="service", reset_routine="none")
     future = cell.ask_reset()
     graph.wait_until(cell.doing("the scene is not ready: the cube is missing"))
     graph.listen(1.5)
     assert not future.done()
     assert len(asked) == 1
-    assert graph.call(Trigger, "/scene/scene_is_ready", Trigger.Request()).success
+    assert graph.call(Trigger, f"{space}/scene_is_ready", Trigger.Request()).success
     response = answer(graph, future)
     assert response.success
     assert response.status.epoch == 1
-    assert not graph.call(Trigger, "/scene/scene_is_ready", Trigger.Request()).success
-    for process in (cell.arm, cell.robot):
-        assert process.stop() == 0, process.output
+    assert not graph.call(Trigger, f"{space}/scene_is_ready", Trigger.Request()).success
 
 
-def test_somebodys_own_way_back_has_the_arm_for_itself(graph):
-    target = graph.node.create_publisher(PoseStamped, "/own/arm/target_pose", qos.TARGET)
-    graph.node.destroy_publisher(target)
+def test_somebodys_own_way_back_has_the_arm_for_itself(graph, other, space):
     seen: list[int] = []
 
     def bring_back(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        seen.append(graph.node.count_publishers("/own/arm/target_pose"))
+        seen.append(graph.node.count_publishers(f"{space}/arm/target_pose"))
         response.success = True
         return response
 
-    graph.node.create_service(Trigger, "/own/reset_routine", bring_back)
-    cell = Cell(graph, "/own", scene_ready="none", reset_routine="service")
+    graph.node.create_service(Trigger, f"{space}/reset_routine", bring_back)
+    cell = other(space, scene_ready="none", reset_routine="service")
     cell.send(0.0, 0.0, 0.01)
     before = cell.fresh()
-    assert graph.node.count_publishers("/own/arm/target_pose") == 1
+    assert graph.node.count_publishers(f"{space}/arm/target_pose") == 1
     response = answer(graph, cell.ask_reset())
     assert response.success, response.message
     assert seen == [0]
     assert response.status.epoch == before.epoch + 1
-    graph.wait_until(lambda: graph.node.count_publishers("/own/arm/target_pose") == 1)
+    graph.wait_until(lambda: graph.node.count_publishers(f"{space}/arm/target_pose") == 1)
     cell.targets.clear()
     graph.listen(0.2)
     assert cell.targets == []  # the controller keeps what it was told by the other
-    for process in (cell.arm, cell.robot):
-        assert process.stop() == 0, process.output
 
 
-def test_a_dry_run_moves_nothing_and_shows_where_it_would_go(graph):
-    cell = Cell(
-        graph, "/dry", dry_run=True, reset_routine="waypoints", reset_waypoints=[*START, 0.0], scene_ready="none"
-    )
-    would = graph.subscribe(PoseStamped, "/dry/dry_run/target_pose", qos.TARGET)
-    grips = graph.subscribe(Float64MultiArray, "/dry/dry_run/gripper_command", qos.TARGET)
-    graph.wait_until(lambda: graph.node.count_publishers("/dry/dry_run/target_pose"))
+def test_a_dry_run_moves_nothing_and_shows_where_it_would_go(graph, other, space):
+    cell = other(space, dry_run=True, reset_routine="waypoints", reset_waypoints=[*START, 0.0], scene_ready="none")
+    would = graph.subscribe(PoseStamped, f"{space}/dry_run/target_pose", qos.TARGET)
+    grips = graph.subscribe(Float64MultiArray, f"{space}/dry_run/gripper_command", qos.TARGET)
+    graph.wait_until(lambda: graph.node.count_publishers(f"{space}/dry_run/target_pose"))
     tool = cell.tool
     for _ in range(4):
         cell.send(0.0, 0.0, 0.025, gripper=1.0)
     graph.wait_until(lambda: would and position_array(would[-1].pose)[2] > tool[2] + 0.09)
     graph.wait_until(lambda: grips and grips[-1].data[0] == 0.0)
-    assert graph.node.count_publishers("/dry/arm/target_pose") == 0
+    assert graph.node.count_publishers(f"{space}/arm/target_pose") == 0
     assert cell.fresh().gripper == 1.0
     response = answer(graph, cell.ask_reset())
     assert response.success
@@ -449,5 +465,3 @@ def test_a_dry_run_moves_nothing_and_shows_where_it_would_go(graph):
     np.testing.assert_allclose(position_array(cell.fresh().target), cell.tool, atol=1e-3)  # where the arm really is
     np.testing.assert_allclose(cell.tool, tool, atol=1e-3)
     assert "a dry run: nothing moves" in cell.robot.output
-    for process in (cell.arm, cell.robot):
-        assert process.stop() == 0, process.output
