@@ -93,6 +93,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
         for what, help_text, module in subcommands:
             _add(below, words, (name, what), help_text, module)
     _add(commands, words, ("urdf",), "write the simulated robot's URDF and meshes, for rviz2", "urdf")
+    _add(commands, words, ("conformance",), "check that a robot's own node keeps the contract", "conformance")
     _add(commands, words, ("parameters",), "print the page of every node's parameters", "parameters")
     _add(commands, words, ("messages",), "print the page of all messages and services", "messages")
     commands.add_parser("doctor", help="check this machine and say how to mend what is wrong")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from hil_serl_ros.data.versions import note_versions
 from hil_serl_ros.installed import config_folder
 from hil_serl_ros.known import check_names
 from hil_serl_ros.robots import check_robots
-from hil_serl_ros.settings import SettingError
+from hil_serl_ros.settings import SettingError, check, setting
 from hil_serl_ros.sim.tasks import TASKS, name_of, task_named
 
-SIMULATION = "mujoco_bridge"
+SIMULATION, REAL = "mujoco_bridge", "cartesian_robot"
+OWN_ROBOT = "none"  # value of the parameter `robot_node`: whoever has a robot starts its node
 # In the order of starting: safety first, the actor when all that it needs is on its way.
 ROBOT = ("safety", SIMULATION, "state")
 OPERATOR = ("joy_teleop", "scripted_operator")
@@ -41,6 +42,7 @@ JOBS = {
     "replay": (*ROBOT, "policy_actor", "replayer"),
     "replay_on_robot": ("safety", "state", *HANDS, "policy_actor", "replayer"),
 }
+ONLY_SIMULATED = ("rerun", "replay")  # whatever robot the run was of
 BESIDE = ("console", "record")  # jobs beside the graph of another run
 CLASSIFIER = "classifier"  # value of the actor's parameters `reward` and `evaluation_reward`
 # Nobody is there to show anything, nor to learn or to ask for more, where a policy is evaluated; nor is its training's
@@ -62,6 +64,17 @@ SHARED_TOPICS = ("weights", "learner_status")  # from the learner to all robots
 SHARED_OUT = ("collect_episodes", "demonstrations", "train_steps", "evaluate_episodes")  # among several robots
 FLEET_JOBS = ("sim", "collect", "train", "evaluate")  # the others are about one robot and its person
 SEEDS_APART = 100_003  # between the seeds of two robots
+
+
+@dataclass
+class JobSettings:
+    """What a configuration says of the job itself, beside the nodes' own parameters."""
+
+    robot_node: str = setting(
+        SIMULATION,
+        "Node that is the robot; none: a node of your own, started by itself.",
+        choices=(SIMULATION, REAL, OWN_ROBOT),
+    )
 
 
 @dataclass(frozen=True)
@@ -127,11 +140,11 @@ def nodes_of(
         config: name or path of a parameter file that holds what differs from the nodes' defaults.
         changes: parameters of this run for every node that has them; they win over ``config``. With ``robots``, a
             list of names, each robot's nodes are in a namespace of its own, beside one learner and one monitor.
-        simulated: with the simulated robot; without it, whoever has a real one starts its node.
+        simulated: with the simulated robot, unless ``robot_node`` names another one; without it, never.
 
     Raises:
-        SettingError: an unknown job or configuration, a task that shall be simulated and cannot, or robots that
-            cannot share a learner.
+        SettingError: an unknown job, configuration or robot, a task that shall be simulated and cannot, or robots
+            that cannot share a learner.
     """
     if job not in JOBS:
         raise SettingError(f"there is no job {job}; choose one of {', '.join(JOBS)}")
@@ -143,7 +156,8 @@ def nodes_of(
         check_names(_all_names(file), file.name)
         together = _shared(file) | own
         task = TASKS.get(name_of(together.get("task", "pick_cube")))
-        if task is None and simulated and SIMULATION in JOBS[job]:
+        robot = _robot_node(job, together, simulated)
+        if task is None and robot == SIMULATION and SIMULATION in JOBS[job]:
             task_named(together["task"])  # which refuses it
     except (yaml.YAMLError, AttributeError) as error:
         raise SettingError(f"{file} is not a ROS parameter file: {' '.join(str(error).split())}") from None
@@ -163,20 +177,20 @@ def nodes_of(
     workspace = {name: box for name, box in workspace.items() if name not in {*_all_names(kept), *own}}
     parameters = {"/**": {"ros__parameters": own}}
     if workspace:
-        parameters["/**/safety"] = {"ros__parameters": workspace}
+        parameters |= {f"/**/{node}": {"ros__parameters": workspace} for node in ("safety", REAL)}
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
     )
     note_versions(run_folder)
     record = (_shared(kept) | own).get("record", True)
-    wanted = {"recorder": record or job == "record", SIMULATION: simulated}
-    names = [name for name in JOBS[job] if wanted.get(name, True)]
+    wanted = {"recorder": record or job == "record", SIMULATION: robot}
+    names = [robot if name == SIMULATION else name for name in JOBS[job] if wanted.get(name, True)]
     judges = {(_shared(kept) | own).get(name) for name in ("reward", "evaluation_reward")}
     if "policy_actor" in names and CLASSIFIER in judges:
         names.insert(names.index("policy_actor"), "reward_classifier")
     if robots == ONE:
         return [NodeProcess(name, (kept, written)) for name in names]
-    files = {robot: _robot_file(run_folder, k, robots, _shared(kept) | own) for k, robot in enumerate(robots)}
+    files = {name: _robot_file(run_folder, k, robots, _shared(kept) | own) for k, name in enumerate(robots)}
     processes = []
     for name in names:
         spaces = [""] if name in SHARED_NODES else robots
@@ -187,6 +201,20 @@ def nodes_of(
 def robot_names(count: int) -> list[str]:
     """Names of ``count`` robots: the value of the parameter ``robots``."""
     return [f"robot_{k}" for k in range(count)] if count > 1 else ONE
+
+
+def _robot_node(job: str, parameters: dict[str, Any], simulated: bool) -> str:
+    """The node that is the robot; empty: whoever has one starts it.
+
+    Raises:
+        SettingError: there is none of that name, or it cannot keep the clock.
+    """
+    (field,) = fields(JobSettings)
+    robot = SIMULATION if job in ONLY_SIMULATED else parameters.get("robot_node", SIMULATION)
+    check(field, robot)
+    if robot == REAL and parameters.get("clock", "lockstep") != "realtime":
+        raise SettingError(f"robot_node is {REAL}, which keeps real time: set clock to realtime")
+    return "" if robot == OWN_ROBOT or (robot == SIMULATION and not simulated) else str(robot)
 
 
 def _robots(job: str, parameters: dict[str, Any]) -> list[str]:

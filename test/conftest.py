@@ -46,13 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class NodeProcess:
     """One node as a process of its own, with its output in a file."""
 
-    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], file: Path) -> None:
+    def __init__(
+        self, name: str, program: list[str], arguments: list[str], environment: dict[str, str], file: Path
+    ) -> None:
         self.name = name
         self.folder = file.with_suffix("")  # it works in an empty folder of its own
         self.folder.mkdir()
         self._file = file
         # `timeout` ends the node even if the test run itself is killed.
-        command = ["timeout", "-k", "5", str(LIFETIME), sys.executable, "-m", f"hil_serl_ros.nodes.{name}"]
+        command = ["timeout", "-k", "5", str(LIFETIME), sys.executable, *program]
         with file.open("w") as out:
             self._process = subprocess.Popen(
                 [*command, "--ros-args", *arguments],
@@ -154,9 +156,18 @@ class Graph:
 
     def start(self, name: str, *arguments: str, **parameters: object) -> NodeProcess:
         """Start the node ``name`` with ROS parameters, and further ROS arguments."""
+        return self._start(name, ["-m", f"hil_serl_ros.nodes.{name}"], arguments, parameters)
+
+    def play(self, name: str, *arguments: str, **parameters: object) -> NodeProcess:
+        """Start the script ``name`` of this folder, which plays what is not ours, as :meth:`start` does."""
+        return self._start(name, [str(Path(__file__).parent / f"{name}.py")], arguments, parameters)
+
+    def _start(
+        self, name: str, program: list[str], arguments: tuple[str, ...], parameters: dict[str, object]
+    ) -> NodeProcess:
         values = [a for key, value in parameters.items() for a in ("-p", f"{key}:={_yaml(value)}")]
         file = self.folder / f"{name}-{len(self.processes)}.txt"
-        process = NodeProcess(name, [*values, *arguments], self.environment, file)
+        process = NodeProcess(name, program, [*values, *arguments], self.environment, file)
         self.processes.append(process)
         return process
 

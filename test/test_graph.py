@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import hil_serl_ros.nodes
-from hil_serl_ros.graph import BESIDE, JOBS, SIMULATION, config_file, nodes_of, robot_names
+from hil_serl_ros.graph import BESIDE, JOBS, REAL, SIMULATION, config_file, nodes_of, robot_names
 from hil_serl_ros.installed import config_folder
 from hil_serl_ros.settings import SettingError
 from hil_serl_ros.sim.tasks import task_named
@@ -83,6 +83,40 @@ def test_a_real_robots_task_can_have_any_name_and_its_workspace_is_the_configura
         nodes_of("teach", tmp_path, str(file), {})
 
 
+def test_a_configurations_own_workspace_is_that_of_safety_and_of_the_arm(tmp_path):
+    file = tmp_path / "cell.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    workspace_low: [0.4, -0.1, 0.1]\n")
+    nodes_of("sim", tmp_path, str(file), {})
+    for node in ("safety", REAL):
+        assert set(written(tmp_path)[f"/**/{node}"]["ros__parameters"]) == {"workspace_high"}
+    nodes_of("sim", tmp_path, "pick_cube", {"workspace_low": [0.4, -0.1, 0.1], "workspace_high": [0.5, 0.1, 0.4]})
+    assert set(written(tmp_path)) == {"/**"}
+
+
+def test_a_configuration_names_the_node_that_is_the_robot(tmp_path):
+    def robot(job: str, simulated: bool = True, **changes: object) -> set[str]:
+        folder = tmp_path / f"{job}-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        names = [node.name for node in nodes_of(job, folder, "panda", changes, simulated=simulated)]
+        assert names[0] == "safety"
+        return {SIMULATION, REAL} & set(names)
+
+    assert robot("teach") == robot("teach", simulated=False) == {REAL}
+    assert robot("teach", robot_node="none") == set()
+    assert robot("teach", robot_node=SIMULATION) == {SIMULATION}
+    assert robot("teach", robot_node=SIMULATION, simulated=False) == set()
+    # What is done again in simulation is, whatever arm the run was of.
+    assert robot("rerun") == robot("replay") == {SIMULATION}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"robot_node": "kuka"}, "kuka"), ({"clock": "lockstep"}, "set clock to realtime")]
+)
+def test_a_robot_that_cannot_be_is_refused_with_one_sentence(tmp_path, changes, words):
+    with pytest.raises(SettingError, match=words):
+        nodes_of("teach", tmp_path, "panda", changes)
+
+
 def test_remappings_reach_the_command_line(tmp_path):
     command = nodes_of("sim", tmp_path, "pick_cube", {})[0].command(("__ns:=/left",))
     assert command[-2:] == ["-r", "__ns:=/left"]
@@ -103,7 +137,7 @@ def test_a_configuration_can_be_a_file_of_the_users(tmp_path):
     ("job", "config", "changes", "words"),
     [
         ("juggle", "pick_cube", {}, "choose one of sim, collect, train"),
-        ("train", "juggle", {}, "installed are arrange_boxes, pick_cube"),
+        ("train", "juggle", {}, "installed are arrange_boxes, panda, pick_cube"),
         ("train", "pick_cube", {"task": "juggle"}, "there is no task juggle; choose one of pick_cube"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 
-from hil_serl_ros.msg import Observation, Reward, RobotCommand
+from hil_serl_ros.msg import Observation, ResetStatus, Reward, RobotCommand
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import nanoseconds
 from hil_serl_ros.ros.run import turn
@@ -23,6 +23,7 @@ CLASSIFIED = "reward"  # topic of the reward classifier: one word for each obser
 PULL = 0.05  # part of the time that a command would be early by which it is
 JUMP_NS = 1_000_000_000  # by which a stamp in one epoch lies back where a clock was set back
 QUIET = 0.5  # s without a new listener after which all that are there are known
+REFUSED = 1.0  # s after which a robot that refused to reset may be asked again
 SPACING = 0.75  # control periods between two observations at least: each comes at the robot's nearest state
 
 
@@ -82,6 +83,8 @@ class RobotLink:
         self._last = RobotCommand()
         self._settled = False  # everybody who listens from the start on has been found
         self._sent = 0.0  # when the last command was, s, monotonic
+        self._resetting = 0.0  # when the robot said last that its reset goes on, s, monotonic
+        self.resetting: Callable[[str], None] = lambda doing: None  # told what a reset does that takes its time
         self.judge = rewards[0] if rewards else ""
         self._rewards: dict[str, OrderedDict[int, Reward]] = {topic: OrderedDict() for topic in rewards}
         state = qos.receive_state(lockstep=lockstep)
@@ -93,6 +96,7 @@ class RobotLink:
             node.create_subscription(
                 Reward, topic, lambda message, topic=topic: self._on_reward(topic, message), profile
             )
+        node.create_subscription(ResetStatus, "reset_status", self._on_reset_status, qos.LATCHED)
         self._reset = node.create_client(ResetWorld, "reset_world")
 
     # -------------------- callbacks --------------------
@@ -101,6 +105,11 @@ class RobotLink:
 
     def _on_observation(self, message: Observation) -> None:
         self.observation = message
+
+    def _on_reset_status(self, message: ResetStatus) -> None:
+        if message.running:
+            self._resetting = time.monotonic()
+            self.resetting(message.doing)
 
     def _on_reward(self, topic: str, message: Reward) -> None:
         rewards = self._rewards[topic]
@@ -128,7 +137,7 @@ class RobotLink:
     ) -> T:
         """Spin until ``ready`` returns something, and return that; call ``again`` now and then meanwhile.
 
-        ``patience`` (s) replaces the link's own.
+        ``patience`` (s) replaces the link's own; a reset that goes on, as the robot says, is waited for.
 
         Raises:
             LinkLost: nothing came in time; the message names ``missing``.
@@ -138,7 +147,7 @@ class RobotLink:
         while (found := ready()) is None:
             self.spin_once(0.05)
             now = time.monotonic()
-            if now - started > patience:
+            if now - max(started, self._resetting) > patience:
                 raise LinkLost(f"no {missing} for {patience:.0f} s")
             if again is not None and now - sent > self._resend:
                 sent = now
@@ -163,6 +172,9 @@ class RobotLink:
     def reset(self, seed: int) -> tuple[Observation, ResetWorld.Response]:
         """Reset the world and return the first observation of the new epoch with the robot's answer.
 
+        A real arm's way back, and a person who sets up the scene, take as long as they take: the robot says that it
+        goes on (topic `reset_status`), and one that falls silent is lost.
+
         Raises:
             LinkLost: the robot is not there, refused, or was not observed after the reset.
         """
@@ -173,6 +185,8 @@ class RobotLink:
         future = self._reset.call_async(ResetWorld.Request(seed=seed))
         answer = self.wait(lambda: future.result() if future.done() else None, "answer of reset_world")
         if not answer.success:
+            due = time.monotonic() + REFUSED
+            self.wait(lambda: time.monotonic() > due or None, "end of a second")
             raise LinkLost(f"the robot refused to reset: {answer.message}")
         status = answer.status
 

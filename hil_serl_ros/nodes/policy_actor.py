@@ -124,6 +124,7 @@ class PolicyActor(Node):
         self.link = RobotLink(self, executor, lockstep=self.lockstep, rewards=tuple(judges))
         self.env = RosEnv(self.link, self.layout, self.limit, self.settings.gripper_penalty)
         self.env.leaving = self.recording.leaving
+        self.link.resetting = lambda doing: self.tell(paused=True, reason=doing)
         self.complete()
         while self.context.ok():
             mode = self.schedule.mode(self.outbox.sent)
@@ -143,6 +144,7 @@ class PolicyActor(Node):
         """End the episode before its time."""
         self.diagnostics.fault(fault, f"{error}; the episode is cut and tried anew")
         self.recording.cut(self.env)
+        self.tell(paused=False, reason="")
 
     def complete(self) -> None:
         """Find out what became of the step that a killed actor had on its way."""
@@ -164,6 +166,7 @@ class PolicyActor(Node):
             if self.person.cut:
                 if not self.person.reason:  # the world is not moved under a stop
                     self.env.reset(seed=episode_seed(self.settings.seed, DRIVE, self.tally.begin(DRIVE)))
+                    self.tell(paused=False, reason="")
                 self.person.begin()
             self.tell()
 
@@ -189,7 +192,7 @@ class PolicyActor(Node):
             return Progress(mode, False)
         observation, info = self.env.reset(seed=seed)
         self.person.attend()  # a late label belongs to the episode before
-        self.tell(stamp=self.env.message.header.stamp, episode=number, epoch=info["epoch"])
+        self.tell(stamp=self.env.message.header.stamp, episode=number, epoch=info["epoch"], paused=False, reason="")
         if mode in modes.SHOWN and mode != DRIVE and not self.lockstep:
             self.hold("it begins when you take over")
             self.person.attend()  # nor is there anything to label yet

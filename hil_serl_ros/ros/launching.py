@@ -25,14 +25,17 @@ from hil_serl_ros.shared_memory import remove_orphans
 # Parameters that are worth an argument; every other one goes through a configuration file. What each is, its node says.
 PARAMETERS = (
     "task", "run", "robot", "robots", "clock", "seed", "demonstrations", "train_steps", "evaluate_episodes",
-    "checkpoint", "reward", "classifier", "vision_encoder", "demonstrations_folder", "viewer", "port",
+    "checkpoint", "reward", "classifier", "vision_encoder", "demonstrations_folder", "viewer", "port", "dry_run",
 )  # fmt: skip
 ARGUMENTS = {
     "config": ("pick_cube", "installed configuration, or a parameter file"),
     "namespace": ("", "of the robot"),
     "run_folder": ("", "folder of the run; empty: runs/<job>-<time>"),
     "resume": ("false", "true: go on with the run in run_folder"),
-    "simulated": ("true", "false: without the simulated robot, where the node of a real one is started by itself"),
+    "simulated": (
+        "true",
+        "false: never the simulated robot, but the configuration's robot_node, or your own node",
+    ),
     "respawn": ("true", "true: a node that a signal kills is started again; false: its end is the end of the graph"),
     "use_sim_time": ("false", "true: the nodes' clock is the robot's, on /clock"),
     "log_level": ("info", "debug, info, warn, error or fatal"),

@@ -47,6 +47,9 @@ def record(offered: QoSProfile) -> QoSProfile:
 
 # Absolute targets, numbered: only the newest counts, and it must arrive.
 COMMAND = _profile(1)
+# Another package's arm: its state as a stream, whatever it offers, and the target of its controller, which must arrive.
+DRIVER = _profile(1, reliable=False)
+TARGET = _profile(1)
 # The classifier's word on each observation: the step waits for it.
 REWARD = _profile(10)
 # What the policy thinks of its chances, once a step: who answers it waits for each.
