@@ -53,7 +53,7 @@ BOXES = {
     "safety": Box("has the last word", ("safety",), 50, 400, 200, 90, "#ffe1e1"),
     "state": Box("senses", ("state",), 640, 400, 170, 90, "#f0f0f0"),
     "judge": Box("judges", ("reward_classifier",), 950, 400, 190, 90, "#f0f0f0"),
-    "robot": Box("is the robot", ("mujoco_bridge", "camera"), 420, 600, 240, 110, "#e9e4f7"),
+    "robot": Box("is the robot", ("mujoco_bridge", "cartesian_robot", "camera"), 420, 600, 240, 110, "#e9e4f7"),
 }  # fmt: skip
 # Course of each arrow (points in px), and where its words begin: x, y, anchor.
 COURSES = {
@@ -61,6 +61,7 @@ COURSES = {
     ("actor", "hands"): (((500, 175), (280, 175)), (300, 191, "start")),
     ("hands", "safety"): (((100, 230), (100, 400)), (108, 262, "start")),
     ("safety", "hands"): (((180, 400), (180, 230)), (188, 340, "start")),
+    ("hands", "robot"): (((268, 230), (268, 500), (432, 600)), (276, 262, "start")),
     ("actor", "safety"): (((520, 200), (250, 415)), (402, 285, "end")),
     ("safety", "actor"): (((250, 455), (535, 200)), (420, 350, "start")),
     ("safety", "robot"): (((150, 490), (420, 650)), (262, 572, "end")),
