@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 from rclpy.serialization import serialize_message
 
@@ -70,7 +71,9 @@ def write(folder: Path, made: Iterable[Transition], **changes: object) -> Path:
 
 def learned(made: Iterable[Transition], given: Iterable[Transition] = (), **changes: object) -> Trainer:
     """What a lockstep learner is after these steps, said once more in the plainest words."""
-    trainer = Trainer(LAYOUT, LearnerSettings(**{**SMALL, **changes}))  # type: ignore[arg-type]
+    settings = LearnerSettings(**{**SMALL, **changes})  # type: ignore[arg-type]
+    torch.set_num_threads(settings.threads)  # as the learner does: sums depend on how many there are
+    trainer = Trainer(LAYOUT, settings)
     held: list[Transition] = []
     for step in given:
         step.robot = "demonstrations"
