@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 from rclpy.serialization import serialize_message
 
@@ -71,6 +72,7 @@ def write(folder: Path, made: Iterable[Transition], **changes: object) -> Path:
 def learned(made: Iterable[Transition], given: Iterable[Transition] = (), **changes: object) -> Trainer:
     """What a lockstep learner is after these steps, said once more in the plainest words."""
     trainer = Trainer(LAYOUT, LearnerSettings(**{**SMALL, **changes}))  # type: ignore[arg-type]
+    torch.set_num_threads(trainer.settings.threads)  # as a learner does: sums depend on how many there are
     held: list[Transition] = []
     for step in given:
         step.robot = "demonstrations"
