@@ -39,8 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             raise SettingError("it moves the arm, and nobody is there to ask: say --yes, or --still")
         input("Press Enter to go on, Ctrl-C to end. ")
-    rclpy.init()
-    node = rclpy.create_node("conformance", namespace=arguments.namespace, start_parameter_services=False)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node(
+        "conformance", namespace=arguments.namespace, context=context, start_parameter_services=False
+    )
     executor = executor_of(node)
     probe = Probe(node, executor)
     probe.told = lambda said: print(f"{'':6}{'':{WIDTH}}  the robot: {said}", flush=True)
@@ -56,6 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         executor.shutdown()
         node.destroy_node()
-        rclpy.try_shutdown()
+        rclpy.try_shutdown(context=context)
     print(f"conformance: {', '.join(f'{count} {result}' for result, count in counts.items())}")
     return int(FAIL in counts)
