@@ -49,3 +49,8 @@ def test_only_the_newest_command_counts():
 @pytest.mark.parametrize("name", ["LATCHED", "WEIGHTS", "EPISODES"])
 def test_a_late_or_restarted_node_gets_the_newest_at_once(name):
     assert getattr(qos, name).durability == DurabilityPolicy.TRANSIENT_LOCAL
+
+
+def test_hands_in_realtime_wait_for_no_word_that_was_lost():
+    assert qos.HANDS.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert qos_check_compatible(qos.TELEOP, qos.HANDS)[0] != QoSCompatibility.ERROR
