@@ -61,11 +61,13 @@ class Journal:
             path.unlink()
 
     def pending(self, start: int) -> Iterator[tuple[int, bytes]]:
-        """Steps from ``start`` on, as (index, bytes)."""
+        """Steps from ``start`` on, as (index, bytes); :meth:`held` may be called while they are taken."""
         paths = [path for path, end in self._ends if end > start]
         if self._writer is not None:
             paths.append(self._writer.path)
         for path in paths:
+            if not path.exists():
+                continue  # the learner holds all of it meanwhile
             for record in read(path):
                 if record.sequence >= start:
                     yield record.sequence, record.data

@@ -31,7 +31,8 @@ class Hands:
     """Turns the wishes of one device, one after the other, into words.
 
     A button that is held when the device is heard for the first time was not pressed for us, the stop excepted. Nor
-    does a device that comes back drive by what is still held: it must be let go first.
+    does a device that comes back drive by what is still held: it must be let go first. A stop is said until `safety`,
+    which may be beyond a link that is cut, has stopped.
 
     Args:
         source: the device's name.
@@ -42,9 +43,11 @@ class Hands:
         self.source = source
         self.toggle = toggle
         self.paused = False  # as the actor says: the pause button resumes then
+        self.stopped: bool | None = None  # as `safety` says; None: it has not spoken
         self.driving = False
         self._before: Wish | None = None
-        self._stop_held = False  # whatever becomes of the link: each press is told, once
+        self._stop_held = False  # whatever becomes of the link: each press is told
+        self._stop_unheard = False  # pressed, and `safety` has not stopped
         self._let_go = True  # since the link was lost
 
     def words(self, wish: Wish, stamp: Time) -> list[TeleopAction]:
@@ -56,6 +59,9 @@ class Hands:
         self.driving = self.driving != pressed if self.toggle else wish.intervening and self._let_go
         events = [code for name, code in EVENTS.items() if getattr(wish, name) and not getattr(before, name)]
         self._before, self._stop_held = wish, wish.stop
+        stop = TeleopAction.EVENT_STOP in events
+        if self._repeats(stop) and not stop:
+            events.insert(0, TeleopAction.EVENT_STOP)
         return [self._word(wish, stamp, event) for event in events or [TeleopAction.EVENT_NONE]]
 
     def release(self, stamp: Time) -> TeleopAction:
@@ -73,9 +79,15 @@ class Hands:
     def only_stop(self, held: bool, stamp: Time) -> list[TeleopAction]:
         """The stop alone, if it was pressed just now, of a device that may not drive."""
         pressed, self._stop_held = held and not self._stop_held, held
+        repeated = self._repeats(pressed)
         word = TeleopAction(source=self.source, connected=False, gripper=KEEP, event=TeleopAction.EVENT_STOP)
         word.header.stamp = stamp
-        return [word] if pressed else []
+        return [word] if pressed or repeated else []
+
+    def _repeats(self, pressed: bool) -> bool:
+        """The stop is said with each word until `safety` has stopped, if that has ever spoken."""
+        self._stop_unheard = self.stopped is False and (pressed or self._stop_unheard)
+        return self._stop_unheard
 
     def _word(self, wish: Wish, stamp: Time, event: int) -> TeleopAction:
         if event == TeleopAction.EVENT_PAUSE and self.paused:

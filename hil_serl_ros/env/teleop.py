@@ -70,16 +70,25 @@ class Teleop:
     _must_let_go: set[str] = field(default_factory=set)  # devices that were lost while they drove
 
     def on_message(self, message: TeleopAction, now: float | None = None) -> None:
-        """Take one message of topic `teleop` at ``now`` (s, monotonic; None: now)."""
+        """Take one message of topic `teleop`, word and event, at ``now`` (s, monotonic; None: now)."""
+        self.on_event(message, now)
+        self.on_word(message, now)
+
+    def on_event(self, message: TeleopAction, now: float | None = None) -> None:
+        """Take what was pressed with one message."""
+        now = time.monotonic() if now is None else now
+        if message.event != TeleopAction.EVENT_NONE and self._is_new(message.event, message.source, now):
+            self._events.append(message.event)
+            if message.event == TeleopAction.EVENT_RESUME:
+                self.lost = ""
+
+    def on_word(self, message: TeleopAction, now: float | None = None) -> None:
+        """Take what the hands do in one message."""
         now = time.monotonic() if now is None else now
         word = _word(message)
         self._by_stamp[nanoseconds(message.header.stamp)] = word
         while len(self._by_stamp) > KEPT_STAMPS:
             self._by_stamp.popitem(last=False)
-        if message.event != TeleopAction.EVENT_NONE and self._is_new(message.event, message.source, now):
-            self._events.append(message.event)
-            if message.event == TeleopAction.EVENT_RESUME:
-                self.lost = ""
         if not message.connected:
             self._lose(message.source, "went away")
             return

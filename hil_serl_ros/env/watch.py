@@ -29,9 +29,13 @@ class Watch:
         self._robot_seen = self._command_seen = time.monotonic()
         self.commanded = False
 
-    def on_teleop(self, action: TeleopAction) -> None:
-        """The operator spoke; their labels are the actor's."""
-        self.teleop.on_message(action)
+    def on_word(self, action: TeleopAction) -> None:
+        """The operator's hands spoke."""
+        self.teleop.on_word(action)
+
+    def on_press(self, action: TeleopAction) -> None:
+        """The operator pressed something; their labels are the actor's."""
+        self.teleop.on_event(action)
         self.teleop.take_events()
 
     def on_robot(self, status: RobotStatus) -> None:

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Joy, JoyFeedback
 
 from hil_serl_ros.env.hands import Hands, own_name
 from hil_serl_ros.env.joy_mapping import mapping_named
-from hil_serl_ros.msg import ActorStatus, PolicyState, TeleopAction
+from hil_serl_ros.msg import ActorStatus, PolicyState, SafetyStatus, TeleopAction
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.parameters import declare
@@ -61,6 +61,7 @@ class JoyTeleop(Node):
         self.rumble = self.create_publisher(JoyFeedback, "joy/set_feedback", qos.TELEOP)
         self.create_subscription(Joy, "joy", with_info(self.on_joy), qos.TELEOP)
         self.create_subscription(ActorStatus, "actor_status", self.on_actor, qos.LATCHED)
+        self.create_subscription(SafetyStatus, "safety_status", self.on_safety, qos.LATCHED)
         self.create_subscription(PolicyState, "policy_state", self.on_policy, qos.POLICY_STATE)
         self.diagnostics = Diagnostics(self, lambda: {"joystick": self.heard is not None})
         if self.settings.clock == "realtime":
@@ -117,6 +118,10 @@ class JoyTeleop(Node):
     def on_actor(self, status: ActorStatus) -> None:
         """Know what the pause button means."""
         self.hands.paused = status.paused
+
+    def on_safety(self, status: SafetyStatus) -> None:
+        """Know whether a stop was heard."""
+        self.hands.stopped = status.state == SafetyStatus.STOPPED
 
     def on_policy(self, state: PolicyState) -> None:
         """Call the person through their hands when the policy begins to ask."""

@@ -86,6 +86,7 @@ class KeyboardTeleop(Node):
     def on_safety(self, status: SafetyStatus) -> None:
         """Know whether the arm is stopped, and who moves it."""
         self.safety, self.safety_at = status, time.monotonic()
+        self.hands.stopped = status.state == SafetyStatus.STOPPED
 
     # -------------------- the loop --------------------
     def run(self, executor: Executor) -> None:

@@ -45,6 +45,7 @@ from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.diagnostics import Diagnostics
 from hil_serl_ros.ros.inbox import Inbox
 from hil_serl_ros.ros.lessons import Lessons
+from hil_serl_ros.ros.pace import Pace
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.restoring import restore
 from hil_serl_ros.ros.run import main as run_node
@@ -132,11 +133,11 @@ class Learner(Node):
         self.saved = -1  # updates of the checkpoint saved last
         self.state = "waiting"
         self.failure: Exception | None = None
-        self.published = time.monotonic()
         self.told, self.told_at = LearnerStatus(), 0.0  # the status published last, without its stamp, and when, s
 
         # -------------------- interfaces --------------------
         self.weights = self.create_publisher(Weights, "weights", qos.WEIGHTS)
+        self.pace = Pace(self.weights, self.diagnostics)
         self.status = self.create_publisher(LearnerStatus, "learner_status", qos.LATCHED)
         self.inbox = Inbox(
             self, self.log, settings.run, self.layout.hash, self.configuration, self.diagnostics, settings.robots
@@ -217,11 +218,11 @@ class Learner(Node):
     def rest(self) -> None:
         """Nothing is to be learned: do what is due."""
         self.state = "waiting" if self.checkpoints.prepared else "warming up"
-        if self.version != self.learned_from:
+        if self.version != self.learned_from and (self.lockstep or self.pace.may_follow(0.0)):
             self.publish_weights()
         elif not self.checkpoints.prepared:
             self.checkpoints.prepare()  # slow; while nothing else is to be done
-        elif self.unsaved and time.monotonic() - self.published > REST_SECONDS:
+        elif self.unsaved and self.pace.seconds > REST_SECONDS:
             self.save()
 
     def serve(self) -> None:
@@ -246,7 +247,7 @@ class Learner(Node):
         if updates % self.settings.save_freq == 0:
             self.save()
         period = self.settings.weights_period * self.layout.control_period
-        if not self.lockstep and time.monotonic() - self.published > period:
+        if not self.lockstep and self.pace.may_follow(period):
             self.publish_weights()
 
     # -------------------- out --------------------
@@ -265,7 +266,8 @@ class Learner(Node):
         message.encoder = self.trainer.encoder_hash
         message.data = array("B", data)
         self.weights.publish(message)
-        self.version, self.published = message.version, time.monotonic()
+        self.pace.left(len(data))
+        self.version = message.version
 
     def publish_status(self) -> None:
         """Say what is held and how learning goes."""

@@ -35,6 +35,7 @@ from hil_serl_ros.msg import EpisodeSummary, RobotCommand, SafetyStatus, TeleopA
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import nanoseconds
 from hil_serl_ros.ros.diagnostics import Diagnostics
+from hil_serl_ros.ros.hands_listening import listen_to_hands
 from hil_serl_ros.ros.outbox import Outbox
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.recorded import Recorded, recorded_episode
@@ -91,7 +92,8 @@ class PolicyActor(Node):
         self.recording = Recording(folder, journal, self.outbox, self.tally)
         help = declare(self, HelpSettings)
         self.tell = Telling(self, help, self.outbox, self.tally, self.acting, self.person.teleop)
-        self.create_subscription(TeleopAction, "teleop", self.person.teleop.on_message, qos.TELEOP)
+        teleop = self.person.teleop
+        listen_to_hands(self, teleop.on_word, teleop.on_event, lockstep=self.lockstep)
         self.create_subscription(SafetyStatus, "safety_status", self.person.on_safety, qos.LATCHED)
         self.create_service(SetMode, "set_mode", self.on_mode)
         self.diagnostics = Diagnostics(self, self.figures)

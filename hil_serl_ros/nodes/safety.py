@@ -24,6 +24,7 @@ from hil_serl_ros.msg import RobotCommand, RobotStatus, SafetyStatus, TeleopActi
 from hil_serl_ros.ros import qos
 from hil_serl_ros.ros.convert import pose_message, position_array, quaternion_array
 from hil_serl_ros.ros.diagnostics import Diagnostics
+from hil_serl_ros.ros.hands_listening import listen_to_hands
 from hil_serl_ros.ros.parameters import declare
 from hil_serl_ros.ros.run import main as run_node
 from hil_serl_ros.ros.talkers import Talkers, with_info
@@ -97,7 +98,7 @@ class SafetyNode(Node):
         self.create_subscription(RobotCommand, "command_executed", self.on_answer, qos.COMMAND)
         robot = qos.robot_status(lockstep=self.lockstep)
         self.create_subscription(RobotStatus, "robot_status", with_info(self.on_state), robot)
-        self.create_subscription(TeleopAction, "teleop", self.on_teleop, qos.TELEOP)
+        listen_to_hands(self, self.on_word, self.on_press, lockstep=self.lockstep)
         self.create_subscription(Empty, "stop", lambda _: self.stop("stop was published"), qos.TELEOP)
         self.create_service(SetBool, "arm", self.on_arm)
         self.create_service(Trigger, "emergency_stop", self.on_stop)
@@ -237,11 +238,17 @@ class SafetyNode(Node):
         self.get_logger().error(f"emergency stop: {reason}{'' if 'clear_stop' in reason else NEXT[self.state]}")
         self.tell()
 
-    def on_teleop(self, action: TeleopAction) -> None:
-        """The operator's stop, and the heartbeat of their hands."""
+    def on_press(self, action: TeleopAction) -> None:
+        """The operator's stop."""
         if action.event == TeleopAction.EVENT_STOP:
             self.stop("the operator pressed stop" + (f" on {action.source}" if action.source else ""))
-        self.watch.on_teleop(action)
+        self.watch.on_press(action)
+
+    def on_word(self, action: TeleopAction) -> None:
+        """The heartbeat of the operator's hands; their stop by this way too, whichever is the sooner."""
+        if action.event == TeleopAction.EVENT_STOP:
+            self.on_press(action)
+        self.watch.on_word(action)
 
     def on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Service ``emergency_stop``."""

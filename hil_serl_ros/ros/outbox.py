@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
+from collections import deque
+from collections.abc import Iterator
 
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
@@ -14,8 +15,10 @@ from hil_serl_ros.msg import ActorStatus, LearnerStatus, Transition
 from hil_serl_ros.ros import qos
 from hil_serl_ros.settings import SettingError
 
-RESEND_AFTER = 1.0  # s without progress of the learner before what is missing is sent again
-RESEND_MOST = 200  # steps sent again at once
+RESEND_AFTER = 1.0  # s in which the learner speaks and makes no progress before what is missing is sent again
+# Sent again and not held yet, at most: more would be lost in the queue of a slow link, and hold up the control loop.
+RESEND_MOST = 200  # steps
+RESEND_BYTES = 512 * 1024
 
 
 class Outbox:
@@ -35,7 +38,9 @@ class Outbox:
         self.started = time.time_ns()
         self._agreed = ""  # the learner's configuration that was compared last
         self._journal = journal
-        self._progress = time.monotonic()
+        self._progress = self._heard = time.monotonic()
+        self._again: Iterator[tuple[int, bytes]] | None = None  # what is still to be sent again, while that goes on
+        self._waited: deque[tuple[int, int]] = deque()  # sent again and not held yet: index and bytes
         self._publisher = node.create_publisher(Transition, "transitions", qos.TRANSITION)
         node.create_subscription(LearnerStatus, "learner_status", self._on_status, qos.LATCHED)
         node.create_subscription(ActorStatus, "actor_status", self._on_actor, qos.LATCHED_OF_SEVERAL)
@@ -75,6 +80,9 @@ class Outbox:
         self.learner = status
         held = next((h.count for h in status.held if h.robot == self.robot), 0)
         now = time.monotonic()
+        if now - self._heard > RESEND_AFTER:
+            self._progress = now  # the link was cut: what the middleware kept comes first
+        self._heard = now
         if held > self.sent:
             # The journal was lost, the learner's log was not: its count is the truth.
             self._journal.next_index = held
@@ -82,10 +90,28 @@ class Outbox:
             self.held = held
             self._progress = now
             self._journal.held(held)
+            self._send_again(held)
         elif held >= self.sent:
             self._progress = now  # nothing is missing
         elif now - self._progress > RESEND_AFTER:
             self._progress = now
-            for _, data in itertools.islice(self._journal.pending(held), RESEND_MOST):
-                self._publisher.publish(data)
-                self.resent += 1
+            self._again = self._journal.pending(held)
+            self._waited.clear()
+            self._send_again(held)
+
+    def _send_again(self, held: int) -> None:
+        """As many of the missing steps as may be on their way; the next ones when the learner holds some of them."""
+        while self._waited and self._waited[0][0] < held:
+            self._waited.popleft()
+        room = RESEND_BYTES - sum(size for _, size in self._waited)
+        while self._again is not None and room > 0 and len(self._waited) < RESEND_MOST:
+            if (step := next(self._again, None)) is None:
+                self._again = None
+                break
+            index, data = step
+            if index < held:
+                continue  # it came meanwhile
+            self._publisher.publish(data)
+            self._waited.append((index, len(data)))
+            self.resent += 1
+            room -= len(data)

@@ -43,6 +43,18 @@ def kill(journal: Journal, torn: int) -> None:
     journal._segments.close()
 
 
+def test_steps_can_be_taken_one_by_one_while_the_learner_takes_them_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SEGMENT_STEPS", 5)
+    journal = Journal(tmp_path)
+    for index in range(18):
+        journal.append(index, step(index))
+    pending = journal.pending(2)
+    assert next(pending) == (2, step(2))
+    journal.held(12)  # two files go, one of them not begun
+    assert [index for index, _ in pending][-8:] == list(range(10, 18))
+    journal.close()
+
+
 @given(EVENTS)
 @settings(deadline=None)
 def test_any_interleaving_of_steps_acknowledgements_restarts_and_kills_loses_and_doubles_nothing(events):

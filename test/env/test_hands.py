@@ -100,3 +100,24 @@ def test_a_persons_six_seconds_are_the_same_words_from_every_device(device):
 def test_the_default_mapping_is_the_one_that_the_scripted_operator_writes():
     wish = Wish(np.array([0.3, -0.7, 1.0, 0, 0, 0]), KEEP, True)
     np.testing.assert_allclose(JoyMapping().read(*JoyMapping().write(wish)).motion, wish.motion, atol=1e-12)
+
+
+def test_a_stop_is_said_with_each_word_until_safety_has_stopped():
+    hands, stop = Hands("pad"), dataclasses.replace(REST, stop=True)
+    hands.stopped = False
+    assert [event for *_, event in words(hands, [REST, stop, REST, REST])] == [0, *[TeleopAction.EVENT_STOP] * 3]
+    labelled = hands.words(dataclasses.replace(REST, success=True), Time())
+    assert [word.event for word in labelled] == [TeleopAction.EVENT_STOP, TeleopAction.EVENT_SUCCESS]
+    hands.stopped = True
+    assert words(hands, [REST])[0][-1] == TeleopAction.EVENT_NONE
+    hands.stopped = False  # a person has cleared it
+    assert words(hands, [REST])[0][-1] == TeleopAction.EVENT_NONE
+
+
+def test_a_stop_of_a_device_that_may_not_drive_is_said_until_safety_has_stopped_too():
+    hands = Hands("pad")
+    hands.stopped = False
+    said = [len(hands.only_stop(held, Time())) for held in (False, True, False, False)]
+    assert said == [0, 1, 1, 1]
+    hands.stopped = True
+    assert hands.only_stop(False, Time()) == []

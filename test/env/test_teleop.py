@@ -204,3 +204,18 @@ def test_a_touch_of_a_minute_ago_moves_nothing_though_the_hands_are_there_all_th
     for now in range(2, 60):
         teleop.on_message(said(x=0.0, intervening=False), float(now))
     assert not teleop.take(59.05).intervening
+
+
+def test_an_event_that_comes_alone_and_late_moves_nothing():
+    teleop = Teleop()
+    teleop.on_word(said(intervening=False))
+    teleop.on_event(said(x=1.0, event=TeleopAction.EVENT_SUCCESS))
+    assert teleop.take_events() == [TeleopAction.EVENT_SUCCESS]
+    assert not teleop.latest().intervening
+
+
+def test_a_word_that_comes_alone_presses_nothing():
+    teleop = Teleop()
+    teleop.on_word(said(event=TeleopAction.EVENT_SUCCESS))
+    assert teleop.latest().intervening
+    assert teleop.take_events() == []

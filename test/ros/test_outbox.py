@@ -11,7 +11,7 @@ from rclpy.serialization import deserialize_message
 from hil_serl_ros.data.journal import Journal
 from hil_serl_ros.msg import ActorStatus, Held, LearnerStatus, Transition
 from hil_serl_ros.ros import outbox as module
-from hil_serl_ros.ros.outbox import RESEND_AFTER, RESEND_MOST, Outbox
+from hil_serl_ros.ros.outbox import RESEND_AFTER, RESEND_BYTES, RESEND_MOST, Outbox
 from hil_serl_ros.settings import SettingError
 
 MINE = '{"clock":"lockstep","layout":{"control_period":0.1}}'
@@ -69,6 +69,15 @@ def actor(tmp_path, clock):
     actor.journal.close()
 
 
+def stall(actor: Actor, clock: Any, held: int) -> None:
+    """The learner speaks for long enough, and makes no progress."""
+    actor.told(held)
+    clock.seconds += RESEND_AFTER / 2
+    actor.told(held)
+    clock.seconds += RESEND_AFTER / 2 + 0.1
+    actor.told(held)
+
+
 def test_a_step_is_in_the_journal_before_it_is_published(actor):
     for _ in range(3):
         actor.outbox.send(Transition())
@@ -92,8 +101,7 @@ def test_what_a_silent_learner_lacks_is_sent_again_and_only_that(actor, clock):
     actor.told(2)
     actor.told(2)
     assert actor.outbox.resent == 0  # not at once: it may be on its way
-    clock.seconds += RESEND_AFTER + 0.1
-    actor.told(2)
+    stall(actor, clock, 2)
     assert actor.wire.indices()[5:] == [2, 3, 4]
     actor.told(2)
     assert actor.outbox.resent == 3  # and not with every word of it
@@ -101,17 +109,49 @@ def test_what_a_silent_learner_lacks_is_sent_again_and_only_that(actor, clock):
 
 def test_the_same_bytes_are_sent_again(actor, clock):
     actor.outbox.send(Transition(episode=7, reward=0.5))
-    clock.seconds += RESEND_AFTER + 0.1
-    actor.told(0)
+    stall(actor, clock, 0)
     assert actor.wire.sent[1] == actor.wire.sent[0]
 
 
-def test_only_so_much_is_sent_again_at_once(actor, clock):
+def test_only_so_many_are_on_their_way_again_and_the_next_follow_as_the_learner_takes_them(actor, clock):
     for _ in range(RESEND_MOST + 20):
         actor.outbox._journal.append(actor.outbox.sent, b"step")
-    clock.seconds += RESEND_AFTER + 0.1
-    actor.told(0)
+    stall(actor, clock, 0)
     assert len(actor.wire.sent) == RESEND_MOST
+    actor.told(5)
+    assert len(actor.wire.sent) == RESEND_MOST + 5
+    actor.told(RESEND_MOST)
+    assert actor.outbox.resent == RESEND_MOST + 20  # each once
+
+
+def test_large_steps_are_sent_again_few_at_a_time(actor, clock):
+    step = bytes(RESEND_BYTES // 4)
+    for _ in range(8):
+        actor.outbox._journal.append(actor.outbox.sent, step)
+    stall(actor, clock, 2)
+    assert len(actor.wire.sent) == 4
+    actor.told(3)
+    assert len(actor.wire.sent) == 5
+
+
+def test_after_a_cut_of_the_link_what_is_on_its_way_is_waited_for_first(actor, clock):
+    for _ in range(3):
+        actor.outbox.send(Transition())
+    actor.told(0)
+    clock.seconds += 30  # nothing is heard meanwhile
+    actor.told(0)
+    assert actor.outbox.resent == 0
+    actor.told(3)
+    stall(actor, clock, 3)
+    assert actor.outbox.resent == 0
+
+
+def test_steps_that_come_by_themselves_meanwhile_are_not_sent_again(actor, clock):
+    for _ in range(RESEND_MOST + 20):
+        actor.outbox._journal.append(actor.outbox.sent, b"step")
+    stall(actor, clock, 0)
+    actor.told(RESEND_MOST + 15)
+    assert actor.outbox.resent == RESEND_MOST + 5
 
 
 def test_a_restarted_actor_goes_on_with_the_next_number_and_sends_what_is_missing(actor, clock, tmp_path):
@@ -120,9 +160,7 @@ def test_a_restarted_actor_goes_on_with_the_next_number_and_sends_what_is_missin
     actor.journal.close()
     again = Actor(tmp_path)
     assert again.outbox.sent == 4
-    again.told(1)
-    clock.seconds += RESEND_AFTER + 0.1
-    again.told(1)
+    stall(again, clock, 1)
     assert again.wire.indices() == [1, 2, 3]
     again.outbox.send(Transition())
     assert again.wire.indices()[-1] == 4
@@ -133,8 +171,7 @@ def test_a_learner_that_lost_its_log_is_sent_all_again(actor, clock):
     for _ in range(3):
         actor.outbox.send(Transition())
     actor.told(3)
-    clock.seconds += RESEND_AFTER + 0.1
-    actor.told(0)
+    stall(actor, clock, 0)
     assert actor.wire.indices()[3:] == [0, 1, 2]
 
 
@@ -144,8 +181,9 @@ def test_the_words_of_another_run_or_about_another_robot_count_for_nothing(actor
     assert actor.outbox.learner is None
     actor.told(1, robot="other")
     assert actor.outbox.held == 0
-    clock.seconds += RESEND_AFTER + 0.1
-    actor.told(1, robot="other")
+    for _ in range(3):
+        clock.seconds += RESEND_AFTER / 2 + 0.1
+        actor.told(1, robot="other")
     assert actor.outbox.resent == 1
 
 

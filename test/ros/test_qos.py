@@ -61,3 +61,8 @@ def test_of_several_latched_talkers_each_is_heard_by_who_was_busy_meanwhile(grap
     for name, talker in talkers.items():  # nobody serves callbacks between the two
         talker.publish(ActorStatus(robot=name))
     graph.wait_until(lambda: {status.robot for status in heard} == set(talkers))
+
+
+def test_hands_in_realtime_wait_for_no_word_that_was_lost():
+    assert qos.HANDS.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert qos_check_compatible(qos.TELEOP, qos.HANDS)[0] != QoSCompatibility.ERROR
