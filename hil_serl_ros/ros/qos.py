@@ -56,8 +56,8 @@ REWARD = _profile(10)
 POLICY_STATE = _profile(10)
 # What a person did: every edge counts. The queue is longer than a link takes to mend a loss.
 TELEOP = _profile(100)
-# What the hands of a person do, in realtime: only the newest word counts, and none waits for one that was lost.
-HANDS = _profile(1, reliable=False)
+# What the hands of a person do, in realtime: no word waits for one that was lost; a short touch is in the queue.
+HANDS = _profile(10, reliable=False)
 # Steps of the robot: none may be lost. The actor's journal covers what this queue cannot.
 TRANSITION = _profile(1000)
 # A late or restarted node gets the newest at once.
