@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,8 @@ def nodes_of(
     workspace = {name: box for name, box in workspace.items() if name not in {*_all_names(kept), *own}}
     parameters = {"/**": {"ros__parameters": own}}
     if workspace:
-        parameters |= {f"/**/{node}": {"ros__parameters": workspace} for node in ("safety", REAL)}
+        # ROS's parser knows no YAML aliases, which one and the same dictionary would become.
+        parameters |= {f"/**/{node}": {"ros__parameters": deepcopy(workspace)} for node in ("safety", REAL)}
     written.write_text(
         "# Written at the start of the run; it stands above the configuration.\n" + yaml.safe_dump(parameters)
     )

@@ -50,6 +50,12 @@ def test_a_run_that_is_gone_on_with_keeps_its_configuration_and_what_it_was_star
     assert (own["seed"], own["resume"]) == (7, True)
 
 
+def test_the_parameter_file_has_no_alias_which_ros_cannot_read(tmp_path):
+    nodes_of("sim", tmp_path, "pick_cube", {})
+    tokens = list(yaml.scan((tmp_path / "parameters.yaml").read_text()))
+    assert not [token for token in tokens if isinstance(token, yaml.AnchorToken | yaml.AliasToken)]
+
+
 def test_the_workspace_of_safety_is_the_tasks(tmp_path):
     nodes_of("train", tmp_path, "pick_cube", {"task": "arrange_boxes"})
     workspace = written(tmp_path)["/**/safety"]["ros__parameters"]
