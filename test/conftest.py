@@ -22,7 +22,7 @@ import pytest
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
 
-LIFETIME = 240  # s after which a forgotten node ends itself
+LIFETIME = 400  # s after which a forgotten node ends itself
 STOP_WAIT = 20  # s for a clean end before a node is killed
 ASK_AGAIN = 4.0  # s without an answer of a service
 

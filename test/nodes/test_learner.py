@@ -52,11 +52,11 @@ class Robot:
             self.publisher.publish(step)
 
     def reach(self, steps: int) -> None:
-        self.graph.wait_until(lambda: self.held >= steps, seconds=60, again=self.send)
+        self.graph.wait_until(lambda: self.held >= steps, seconds=100, again=self.send)
 
     def rest(self) -> None:
         """Until the learner has nothing to do: lerobot's files, which a checkpoint needs, take seconds once."""
-        self.graph.wait_until(lambda: self.said.state == "waiting" and not self.said.owed, seconds=60)
+        self.graph.wait_until(lambda: self.said.state == "waiting" and not self.said.owed, seconds=100)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_full_disk_ends_it_with_a_sentence_and_every_step_that_it_held_is_kept
     limit = (tmp_path / "log" / "000000.mcap").stat().st_size + 2000  # bytes of any file; acts as a full disk does
     for number in session(process._process.pid):
         resource.prlimit(number, resource.RLIMIT_FSIZE, (limit, limit))
-    graph.wait_until(lambda: process.code is not None, seconds=60, again=robot.send)
+    graph.wait_until(lambda: process.code is not None, seconds=150, again=robot.send)
     assert process.code == 2, process.output
     assert "error: " in process.output
     assert "000000.mcap cannot be written" in process.output
