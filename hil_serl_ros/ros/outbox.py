@@ -43,7 +43,7 @@ class Outbox:
         self._waited: deque[tuple[int, int]] = deque()  # sent again and not held yet: index and bytes
         self._publisher = node.create_publisher(Transition, "transitions", qos.TRANSITION)
         node.create_subscription(LearnerStatus, "learner_status", self._on_status, qos.LATCHED)
-        node.create_subscription(ActorStatus, "actor_status", self._on_actor, qos.LATCHED)
+        node.create_subscription(ActorStatus, "actor_status", self._on_actor, qos.LATCHED_BY_SEVERAL)
 
     @property
     def sent(self) -> int:

@@ -59,6 +59,8 @@ HANDS = _profile(1, reliable=False)
 TRANSITION = _profile(1000)
 # A late or restarted node gets the newest at once.
 LATCHED = _profile(1, latched=True)
+# As above, heard by who speaks there too: its own word must not push out that of another one.
+LATCHED_BY_SEVERAL = _profile(10, latched=True)
 # As above; in lockstep the actor needs an exact version, so a few are kept.
 WEIGHTS = _profile(4, latched=True)
 # Finished episodes: few, and each matters to a late reader.

@@ -46,7 +46,7 @@ def test_only_the_newest_command_counts():
     assert qos.COMMAND.durability == DurabilityPolicy.VOLATILE  # an old command must not meet a late robot
 
 
-@pytest.mark.parametrize("name", ["LATCHED", "WEIGHTS", "EPISODES"])
+@pytest.mark.parametrize("name", ["LATCHED", "LATCHED_BY_SEVERAL", "WEIGHTS", "EPISODES"])
 def test_a_late_or_restarted_node_gets_the_newest_at_once(name):
     assert getattr(qos, name).durability == DurabilityPolicy.TRANSIENT_LOCAL
 
