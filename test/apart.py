@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 OFFICE = ("learner", "monitor")  # what is not on the robot's machine
 RECORDED = (ActorStatus.MODE_DEMONSTRATE, ActorStatus.MODE_TRAIN)
 DOMAIN = "42"  # of a network that nobody else is in
-LIFETIME = 400  # s after which a forgotten node ends itself
+LIFETIME = 600  # s after which a forgotten node ends itself
 END_WAIT = 20  # s
 
 
