@@ -71,7 +71,6 @@ def test_the_layout_is_the_one_that_was_kept(run):
         (lambda run: (run / "parameters.yaml").write_text("3\n"), "parameters.yaml is not a ROS parameter file"),
         (lambda run: (run / "layout.json").write_text("{}"), "layout.json: this is not a layout"),
         (lambda run: logged_run.write(run, [], batch_size=1), "batch_size = 1 is too small"),
-        (lambda run: logged_run.write(run, [], task="juggle"), "there is no task juggle"),
     ],
 )
 def test_a_file_that_is_missing_or_wrong_is_named(run, spoil, words):
